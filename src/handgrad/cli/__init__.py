@@ -1,0 +1,61 @@
+"""Arguments to calls, results to words: the command line. It holds no logic of its own.
+
+Everything but click is imported inside the commands, so that ``--help`` is there at once.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from handgrad import __version__
+from handgrad.cli.evaluate import evaluate
+from handgrad.cli.lists import datasets, recipes, summary
+from handgrad.cli.predict import predict
+from handgrad.cli.prepare import prepare
+from handgrad.cli.train import train
+from handgrad.errors import HandgradError
+
+__all__ = ["handgrad", "main"]
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 good, 1 finished with findings, 2 wrong input, 130 interrupted.",
+)
+@click.version_option(__version__, prog_name="handgrad", message="%(prog)s %(version)s")
+def handgrad() -> None:
+    """Neural networks by hand, for images.
+
+    \b
+    Examples:
+      handgrad train                     train on embedded digits, in seconds
+      handgrad train lines               a published experiment
+      handgrad train photos/             your own folder, one folder per class
+      handgrad evaluate                  judge the newest run
+      handgrad predict photo.jpg         ask it about a photograph
+    """
+
+
+for command in (train, evaluate, predict, prepare, summary, recipes, datasets):
+    handgrad.add_command(command)
+
+
+def main() -> None:
+    """The entry point: run a command, and turn what went wrong into a sentence and a code."""
+    try:
+        code = handgrad.main(prog_name="handgrad", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = 2
+    except HandgradError as error:
+        click.echo(f"handgrad: {error}", err=True)
+        code = 2
+    except MemoryError:
+        click.echo("handgrad: there is not enough memory for this network and batch", err=True)
+        code = 2
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("handgrad: interrupted", err=True)
+        code = 130
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,124 @@
+"""``handgrad train``."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from handgrad.cli.words import as_json, percent, say_json, span
+
+if TYPE_CHECKING:
+    from handgrad.experiments import Run
+
+__all__ = ["train"]
+
+
+@click.command()
+@click.argument("source", default="digits")
+@click.option("--epochs", type=int, help="Passes through the data.")
+@click.option("--batch-size", type=int, help="Images a step.")
+@click.option("--learning-rate", type=float, help="Of the optimizer.")
+@click.option("--optimizer", help="sgd, momentum, nesterov, rmsprop, adam or adamw, afresh.")
+@click.option("--seed", type=int, help="Of everything that is drawn.")
+@click.option("--threads", type=int, help="Of the matrix products; by their size if not given.")
+@click.option("--until", metavar="FIGURE=VALUE", help="Stop when reached: train_accuracy=1.0.")
+@click.option("--out", type=click.Path(), metavar="DIR", help="The run's folder.")
+@click.option("--force", is_flag=True, help="Write into --out even if it is not empty.")
+@click.option("--set", "settings", multiple=True, metavar="PATH=VALUE", help="Any recipe value.")
+@click.option("--skip-bad", is_flag=True, help="Go on without images that do not decode.")
+@click.option("--quiet", is_flag=True, help="Say nothing while it runs.")
+@as_json
+def train(
+    source: str,
+    epochs: int | None,
+    batch_size: int | None,
+    learning_rate: float | None,
+    optimizer: str | None,
+    seed: int | None,
+    threads: int | None,
+    until: str | None,
+    out: str | None,
+    force: bool,
+    settings: tuple[str, ...],
+    skip_bad: bool,
+    quiet: bool,
+    as_json: bool,
+) -> int:
+    """Train a network, and keep the run: model, recipe, history, pictures, summary.
+
+    SOURCE is the name of a recipe (`handgrad recipes` lists them), a TOML file, a prepared .h5, or
+    a folder of images with one folder per class; ./NAME means a path. Without SOURCE: digits.
+
+    \b
+    Examples:
+      handgrad train
+      handgrad train lines --until train_accuracy=1.0
+      handgrad train mnist --epochs 3 --set architecture.0.units=256
+      handgrad train photos/ --out runs/mine --skip-bad
+    """
+    from handgrad.cli.viewer import Terminal, interruptible
+    from handgrad.errors import RecipeError
+    from handgrad.experiments import parsed
+    from handgrad.experiments import train as trained
+
+    given: dict[str, Any] = {}
+    if optimizer is not None:
+        given["optimizer"] = {"kind": optimizer}
+    for setting in settings:
+        path, equals, value = setting.partition("=")
+        if not equals or not path:
+            raise RecipeError(f"--set {setting}: found no '='; expected PATH=VALUE")
+        given[path.strip()] = parsed(value)
+    asked = {
+        "training.epochs": epochs,
+        "training.batch_size": batch_size,
+        "optimizer.learning_rate": learning_rate,
+        "seed": seed,
+        "training.threads": threads,
+        "training.until": until,
+        "data.skip_bad": skip_bad or None,
+    }
+    given |= {path: value for path, value in asked.items() if value is not None}
+    viewer = Terminal(sys.stderr if as_json else sys.stdout, quiet)
+    with viewer, interruptible(viewer):
+        run = trained(source, given, out=out, force=force, viewer=viewer)
+    if as_json:
+        say_json(run.summary | {"run": str(run.folder)})
+    else:
+        click.echo(_told(run))
+    return 130 if viewer.interrupted else 0
+
+
+def _told(run: Run) -> str:
+    """The end of a training in words."""
+    found = run.summary
+    lines = [
+        f"trained  {found['epochs']:,g} epochs in {found['seconds']:.1f} s "
+        f"({found['images_per_second']:,.0f} images/s); loss {found['loss']:.6f}, "
+        f"train {percent(found['train_accuracy'])}"
+    ]
+    if "validation_accuracy" in found:
+        lines[0] += f", validation {percent(found['validation_accuracy'])}"
+    if "test_accuracy" in found:
+        lines.append(
+            f"test     {percent(found['test_accuracy'])} of {found['test_n']:,} images; "
+            f"95 % interval {span(found['test_low'], found['test_high'])}"
+        )
+    for key, value in found.items():
+        if key.endswith("_accuracy") and key.split("_")[0] not in ("train", "test", "validation"):
+            lines.append(f"         {percent(value)} on {key.removesuffix('_accuracy')}")
+    again = [figures["test_accuracy"] for figures in found["repeats"]["runs"]]
+    if again:
+        what = "random splits" if found["repeats"]["split"] == "random" else "other seeds"
+        every = again if found["repeats"]["split"] == "random" else [found["test_accuracy"], *again]
+        lines.append(
+            f"range    test {percent(min(every))} to {percent(max(every))}, "
+            f"mean {percent(sum(every) / len(every))}, over {len(every)} "
+            f"{what if every is again else 'seeds'}"
+        )
+    if found["note"]:
+        lines.append(f"note     {found['note']}")
+    lines += [f"run      {run.folder}", "next     handgrad evaluate; handgrad predict IMAGE"]
+    return "\n".join(lines)

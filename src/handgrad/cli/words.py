@@ -1,0 +1,74 @@
+"""How results are said: one line of JSON, aligned columns, numbers in words."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+__all__ = ["as_json", "columns", "percent", "say_json", "span", "time_left"]
+
+as_json = click.option(
+    "--json", "as_json", is_flag=True, help="One JSON value on standard output, the rest on error."
+)
+
+
+def say_json(value: Any) -> None:
+    """One JSON value on one line; what is no finite number is null."""
+    click.echo(json.dumps(_finite(value), ensure_ascii=False, allow_nan=False))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def columns(rows: Sequence[Sequence[object]], right: Sequence[int] = ()) -> str:
+    """Rows of cells as aligned text; ``right`` names the columns that hold numbers.
+
+    >>> print(columns([["layer", "n"], ["dense 10", 90]], right=[1]))
+    layer      n
+    dense 10  90
+    """
+    cells = [[str(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = []
+    for row in cells:
+        padded = [
+            cell.rjust(width) if i in right else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(padded).rstrip())
+    return "\n".join(lines)
+
+
+def percent(share: float | None) -> str:
+    """
+    >>> percent(0.9966667), percent(None)
+    ('99.67 %', '-')
+    """
+    return "-" if share is None else f"{100 * share:.2f} %"
+
+
+def span(low: float, high: float) -> str:
+    """
+    >>> span(0.692, 0.902)
+    '69.2 to 90.2 %'
+    """
+    return f"{100 * low:.1f} to {100 * high:.1f} %"
+
+
+def time_left(seconds: float) -> str:
+    """
+    >>> time_left(75), time_left(3675)
+    ('1:15', '1:01:15')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,42 @@
+"""Where images come from, and how they become numbers.
+
+Sources (generated, embedded, files, folders), the preparation contract, splits and batches live
+here. Every room above may call; nothing here knows of layers, losses or networks.
+"""
+
+from handgrad.datasets.batches import Batches
+from handgrad.datasets.dataset import Dataset, Progress, Splits, part, pooled, redrawn
+from handgrad.datasets.folder import read_folder
+from handgrad.datasets.lines import random_lines
+from handgrad.datasets.preparation import (
+    Preparation,
+    decode,
+    decode_many,
+    fitted,
+    measured,
+    natural,
+    numbers,
+)
+from handgrad.datasets.sources import Source, catalogue, load
+
+__all__ = [
+    "Batches",
+    "Dataset",
+    "Preparation",
+    "Progress",
+    "Source",
+    "Splits",
+    "catalogue",
+    "decode",
+    "decode_many",
+    "fitted",
+    "load",
+    "measured",
+    "natural",
+    "numbers",
+    "part",
+    "pooled",
+    "random_lines",
+    "read_folder",
+    "redrawn",
+]

@@ -1,0 +1,275 @@
+"""An experiment: a recipe from data to saved run. What `train`, a sweep and Python all call."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import math
+import time
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from handgrad import __version__
+from handgrad.arrays import Array
+from handgrad.datasets import (
+    Batches,
+    Dataset,
+    Preparation,
+    Splits,
+    load,
+    measured,
+    natural,
+    numbers,
+    part,
+    redrawn,
+)
+from handgrad.experiments.recipe import Data, Recipe
+from handgrad.experiments.threads import blas_threads, cores, limited
+from handgrad.networks import Model, Network
+from handgrad.training import (
+    BatchSource,
+    Report,
+    State,
+    accuracy,
+    fit,
+    keep_best,
+    stop_at,
+    wilson_interval,
+)
+
+__all__ = ["Experiment", "Progress", "loaded"]
+
+Progress = Callable[[str, int, int], None]
+
+TEST_SPLIT, VALIDATION_SPLIT = 3, 4
+"""Branches of the seed; 1 shuffles (`datasets.Batches`), 2 draws (`training.fit`)."""
+
+
+class Experiment:
+    """A recipe with its data and its network, ready to be trained.
+
+    Parameters
+    ----------
+    table : a recipe's table, as `read_recipe` gives it
+    splits : data that is there already; None to load what the recipe names
+    progress : told about each stage of the loading, for a bar
+
+    Attributes
+    ----------
+    recipe : complete, as it will be run
+    splits : train (without its validation part), test, others
+    network : with its first values, then the trained ones
+    state : the updates made
+    history : the reports so far
+
+    >>> experiment = Experiment({"name": "tiny", "data": {"source": "lines"},
+    ...     "architecture": [{"layer": "dense", "units": "classes"}],
+    ...     "loss": {"kind": "softmax cross-entropy"}, "optimizer": {"kind": "sgd"}})
+    >>> for report in experiment.train():
+    ...     if report.train_accuracy == 1:
+    ...         break
+    """
+
+    def __init__(
+        self,
+        table: dict[str, Any],
+        *,
+        splits: Splits | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        recipe = Recipe.of(table)  # before any loading, so that a slip is told at once
+        seed, data = recipe.seed, recipe.data
+        self.splits = splits or loaded(recipe.data, recipe.seed, progress)
+        self.whole_train = self.splits.train
+        names = self.whole_train.class_names
+        self.recipe = Recipe.of(table, classes=len(names))
+        self.train_set, self.validation_set = self.whole_train, self.splits.others.get("validation")
+        if data.validation and self.validation_set is None:
+            self.train_set, self.validation_set = part(
+                self.whole_train, data.validation, _generator(seed, VALIDATION_SPLIT)
+            )
+        self.preparation = _preparation(data, self.splits, self.train_set)
+        self.network = Network(
+            self.recipe.architecture, self.preparation.shape, dtype=self.recipe.dtype
+        )
+        # The seed's own generator, so that a reader can repeat the first values by hand.
+        self.network.initialize(np.random.default_rng(seed))
+        # Refuses a network whose outputs do not fit the classes before it is trained for nothing.
+        self.class_names = Model(self.network, self.preparation, names, recipe.loss).class_names
+        training = self.recipe.training
+        self.threads = training.threads or blas_threads(
+            self.network, training.batch_size or len(self.train_set), cores()
+        )
+        self.history: list[Report] = []
+        self.state = State()
+        self.seconds = 0.0
+
+    def train(
+        self, watch: Callable[[BatchSource], BatchSource] = lambda batches: batches
+    ) -> Iterator[Report]:
+        """Train, report by report; leave the loop to stop.
+
+        Parameters
+        ----------
+        watch : wraps the batches: a bar counts them, an interrupt ends them
+        """
+        recipe, training = self.recipe, self.recipe.training
+        x = self._numbers(self.train_set)
+        batches = Batches(x, self.train_set.labels, training.batch_size, recipe.seed)
+        reports: Generator[Report] = fit(
+            self.network,
+            watch(batches),
+            recipe.loss,
+            recipe.optimizer,
+            epochs=training.epochs,
+            seed=recipe.seed,
+            watched=self._watched(),
+            every=training.every,
+            norms=training.norms,
+            state=self.state,
+        )
+        if self.validation_set is not None:
+            reports = keep_best(reports, self.network, training.patience)
+        if goal := training.goal():
+            reports = stop_at(reports, *goal)
+        with limited(self.threads), contextlib.closing(reports):
+            start = time.perf_counter()
+            for report in reports:
+                self.history.append(report)
+                self.seconds = time.perf_counter() - start
+                yield report
+            self.seconds = time.perf_counter() - start
+
+    @property
+    def epochs(self) -> float:
+        """The passes through the data that were made."""
+        batch = self.recipe.training.batch_size or len(self.train_set)
+        return self.state.steps / math.ceil(len(self.train_set) / batch)
+
+    @property
+    def images_per_second(self) -> float:
+        """Training images that went forward and back, per second of the loop."""
+        return self.epochs * len(self.train_set) / self.seconds if self.seconds else 0.0
+
+    def model(self) -> Model:
+        """The network as it is now, with all that it needs to be asked about a photograph."""
+        return Model(
+            self.network, self.preparation, self.class_names, self.recipe.loss, self._about()
+        )
+
+    def figures(self) -> dict[str, Any]:
+        """What the weights that are kept achieve, with the loss as it was descended."""
+        loss = self.recipe.loss
+        outputs = self.network.outputs(self._numbers(self.train_set))
+        labels = self.train_set.labels
+        value, _ = loss(outputs, labels)
+        value += (
+            0.5
+            * loss.penalty
+            * sum(
+                float(self.network.vector[place] @ self.network.vector[place])
+                for place in self.network.layout.weights()
+            )
+        )
+        found: dict[str, Any] = {
+            "loss": value,
+            "train_accuracy": accuracy(loss.decide(outputs), labels),
+        }
+        if self.validation_set is not None:
+            found["validation_accuracy"] = self._accuracy(self.validation_set)
+        test = self.splits.test
+        if test is not None:
+            share = self._accuracy(test)
+            low, high = wilson_interval(round(share * len(test)), len(test))
+            found |= {
+                "test_accuracy": share,
+                "test_low": low,
+                "test_high": high,
+                "test_n": len(test),
+            }
+        for name, other in self.splits.others.items():
+            if other is not self.validation_set:
+                found[f"{name}_accuracy".replace(" ", "_")] = self._accuracy(other)
+        return found
+
+    def repeats(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        """The same training with other seeds, one after another: (seed, its figures).
+
+        With ``split = "random"`` the training and test images are pooled and dealt anew, by seed.
+        """
+        table = self.recipe.table() | {"repeats": {}}
+        for seed in self.recipe.repeats.seeds:
+            splits = self.splits
+            if self.recipe.repeats.split == "random" and splits.test is not None:
+                splits = redrawn(splits, _generator(seed, TEST_SPLIT))
+            again = Experiment(table | {"seed": seed}, splits=splits)
+            for _ in again.train():
+                pass
+            yield seed, again.figures()
+
+    def _accuracy(self, dataset: Dataset) -> float:
+        outputs = self.network.outputs(self._numbers(dataset))
+        return accuracy(self.recipe.loss.decide(outputs), dataset.labels)
+
+    def _numbers(self, dataset: Dataset) -> Array:
+        return numbers(dataset.images, self.preparation, self.recipe.dtype)
+
+    def _watched(self) -> dict[str, tuple[Array, Array]]:
+        watched = {}
+        if self.validation_set is not None:
+            watched["validation"] = self.validation_set
+        if self.recipe.training.test_each_epoch and self.splits.test is not None:
+            watched["test"] = self.splits.test
+        return {name: (self._numbers(d), d.labels) for name, d in watched.items()}
+
+    def _about(self) -> dict[str, Any]:
+        """What a model file says of its making: nothing that differs between equal trainings."""
+        table = self.recipe.table()
+        source = Path(self.recipe.data.source)
+        table["data"]["source"] = source.name or str(source)
+        about: dict[str, Any] = {
+            "recipe": table,
+            "versions": {"handgrad": __version__, "numpy": np.__version__},
+            "trained": self.history[-1].known() if self.history else {},
+        }
+        test = self.splits.test
+        if test is not None:
+            about["test"] = {
+                "accuracy": self._accuracy(test),
+                "n": len(test),
+                "fingerprint": test.fingerprint(),
+            }
+        return about
+
+
+def loaded(data: Data, seed: int, progress: Progress | None = None) -> Splits:
+    """The images that a recipe names, with the test part that its seed deals out."""
+    asked = None
+    if data.size is not None or data.channels is not None:
+        height, width = data.size or (64, 64)
+        asked = Preparation(height, width, data.channels or 3, data.resample, data.draft)
+    return load(
+        data.source,
+        asked,
+        generator=_generator(seed, TEST_SPLIT),
+        test=data.test,
+        skip_bad=data.skip_bad,
+        classes=data.classes or None,
+        each=progress,
+    )
+
+
+def _preparation(data: Data, splits: Splits, train: Dataset) -> Preparation:
+    """The contract that goes into the model: as loaded, scaled, and normalized by the training."""
+    preparation = splits.preparation or natural(train.images)
+    preparation = dataclasses.replace(
+        preparation, resample=data.resample, draft=data.draft, scale=data.scale
+    )
+    return measured(preparation, train.images) if data.normalize else preparation
+
+
+def _generator(seed: int, branch: int) -> np.random.Generator:
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(branch,)))

@@ -1,0 +1,72 @@
+"""The dense layer: every output sees every input."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from handgrad.arrays import Array, Numbers, Shape
+from handgrad.calculus import affine, affine_backward, affine_backward_parameters
+from handgrad.layers.initial import Initial, Normal, Zeros
+from handgrad.layers.layer import Layer
+
+__all__ = ["Dense"]
+
+
+@dataclass(frozen=True)
+class Dense(Layer):
+    """``y = x W + b``: a weighted sum and an offset for each of ``units`` outputs.
+
+    A sample of any shape is read as one row of I numbers.
+
+    Parameters
+    ----------
+    units : O, how many outputs
+    weights, offsets : how W (I, O) and b (O,) begin
+
+    >>> Dense(10).parameters((28, 28, 1))
+    {'W': (784, 10), 'b': (10,)}
+    """
+
+    name: ClassVar[str] = "dense"
+
+    units: int
+    weights: Initial = Normal()
+    offsets: Initial = Zeros()
+
+    def __post_init__(self) -> None:
+        if self.units < 1:
+            raise ValueError(f"units = {self.units}; expected at least 1")
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return (self.units,)
+
+    def parameters(self, shape: Shape) -> dict[str, Shape]:
+        return {"W": (math.prod(shape), self.units), "b": (self.units,)}
+
+    def initialize(self, params: Numbers, shape: Shape, generator: np.random.Generator) -> None:
+        n_in = math.prod(shape)
+        params.W[...] = self.weights.draw(n_in, self.units, generator).T
+        params.b[...] = self.offsets.draw(1, self.units, generator)[:, 0]
+
+    def forward(self, x: Array, params: Numbers) -> tuple[Array, Array]:
+        return affine(_rows(x), params.W, params.b), x
+
+    def backward(self, dy: Array, x: Array, params: Numbers, grads: Numbers) -> Array:
+        return affine_backward(dy, _rows(x), params.W, grads.W, grads.b).reshape(x.shape)
+
+    def backward_parameters(self, dy: Array, x: Array, params: Numbers, grads: Numbers) -> None:
+        affine_backward_parameters(dy, _rows(x), grads.W, grads.b)
+
+    def flops(self, shape: Shape) -> int:
+        return 2 * math.prod(shape) * self.units
+
+    def __str__(self) -> str:
+        return f"dense {self.units}"
+
+
+def _rows(x: Array) -> Array:
+    return x.reshape(len(x), -1)

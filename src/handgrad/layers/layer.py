@@ -1,0 +1,62 @@
+"""What every layer answers to."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar
+
+import numpy as np
+
+from handgrad.arrays import Array, Numbers, Shape
+from handgrad.tables import Named
+
+__all__ = ["Layer"]
+
+
+class Layer(Named):
+    """One step of a network: forward leaves a memory, backward follows it home.
+
+    A layer is a frozen dataclass without numbers. It must give `forward` and `backward`; the rest
+    has an answer that fits a layer without parameters that changes no shape. Shapes are those of
+    one sample, without N.
+    """
+
+    tag: ClassVar[str] = "layer"
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """The shape of one output sample; refuses a shape it cannot take with a `RecipeError`."""
+        return shape
+
+    def parameters(self, shape: Shape) -> dict[str, Shape]:
+        """What is learned: from a name to a shape."""
+        return {}
+
+    def initialize(self, params: Numbers, shape: Shape, generator: np.random.Generator) -> None:
+        """Write the first values into the views."""
+
+    def draw(self, shape: Shape, generator: np.random.Generator) -> tuple[Array, ...]:
+        """This batch's random draws, handed to `forward` besides; ``shape`` begins with N here."""
+        return ()
+
+    def forward(self, x: Array, params: Numbers, *besides: Any) -> tuple[Array, Any]:
+        """From (N, …) to (N, …): the output, and the memory that `backward` needs."""
+        raise NotImplementedError(f"{type(self).__name__} has no forward")
+
+    def backward(self, dy: Array, memory: Any, params: Numbers, grads: Numbers) -> Array:
+        """From the gradient at the output to that at the input; overwrites ``grads``."""
+        raise NotImplementedError(f"{type(self).__name__} has no backward")
+
+    def backward_parameters(self, dy: Array, memory: Any, params: Numbers, grads: Numbers) -> None:
+        """`backward` for the first layer that learns, whose dx nobody asks for."""
+        self.backward(dy, memory, params, grads)
+
+    def frozen(self) -> Layer | None:
+        """This layer as it predicts; None where it then does nothing."""
+        return self
+
+    def flops(self, shape: Shape) -> int:
+        """Additions and multiplications of one sample's forward pass."""
+        return math.prod(self.output_shape(shape))
+
+    def __str__(self) -> str:
+        return self.name

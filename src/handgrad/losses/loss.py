@@ -1,0 +1,166 @@
+"""A loss as a recipe names it: which function, and over a batch its mean or its sum."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from handgrad.arrays import Array
+from handgrad.calculus import sigmoid, softmax
+from handgrad.losses.cross_entropy import (
+    binary_cross_entropy,
+    cross_entropy,
+    sigmoid_cross_entropy,
+    softmax_cross_entropy,
+)
+from handgrad.losses.squared_error import squared_error
+from handgrad.tables import Named
+
+__all__ = [
+    "BinaryCrossEntropy",
+    "CrossEntropy",
+    "Loss",
+    "SigmoidCrossEntropy",
+    "SoftmaxCrossEntropy",
+    "SquaredError",
+]
+
+
+@dataclass(frozen=True)
+class Loss(Named):
+    """One number for a batch, and its gradient at the network's outputs.
+
+    Parameters
+    ----------
+    over : "mean" or "sum" over the samples of a batch
+    penalty : λ of a penalty ½ λ Σ W² on all weights (offsets excepted), which is part of the loss
+        that is reported and descended. For decay that is no part of the loss, see the optimizers.
+    """
+
+    tag: ClassVar[str] = "kind"
+    single: ClassVar[bool] = False
+    """Whether one output can stand for two classes."""
+    threshold: ClassVar[float] = 0.5
+    """Where that one output begins to mean class 1."""
+
+    over: Literal["mean", "sum"] = "mean"
+    penalty: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.penalty < 0:
+            raise ValueError(f"penalty = {self.penalty}; expected 0 or more")
+
+    def each(self, outputs: Array, labels: Array) -> tuple[Array, Array]:
+        """One loss a sample, and the gradient of their sum."""
+        raise NotImplementedError(f"{type(self).__name__} has no formula")
+
+    def probabilities(self, outputs: Array) -> Array:
+        """(N, K) probabilities of the classes, from the outputs that this loss is meant for."""
+        raise NotImplementedError(f"{type(self).__name__} has no probabilities")
+
+    def decide(self, outputs: Array) -> Array:
+        """(N,) labels: the likeliest class; of equals the first."""
+        if outputs.shape[1] == 1:
+            labels: Array = (outputs[:, 0] > self.threshold).astype(np.int64)
+        else:
+            labels = np.argmax(outputs, axis=1)
+        return labels
+
+    def __call__(self, outputs: Array, labels: Array) -> tuple[float, Array]:
+        """The loss of a batch without its penalty, and its gradient at ``outputs``."""
+        losses, gradient = self.each(outputs, labels)
+        # In float64, since the error of adding many float32 terms would hide small progress.
+        total = float(losses.sum(dtype=np.float64))
+        if self.over == "sum":
+            return total, gradient
+        gradient /= len(labels)
+        return total / len(labels), gradient
+
+    def outputs(self, classes: int) -> int:
+        """How many outputs a network for so many classes must have."""
+        return 1 if self.single and classes == 2 else classes
+
+
+@dataclass(frozen=True)
+class SoftmaxCrossEntropy(Loss):
+    """From scores; see `softmax_cross_entropy`."""
+
+    name: ClassVar[str] = "softmax cross-entropy"
+
+    def each(self, outputs: Array, labels: Array) -> tuple[Array, Array]:
+        return softmax_cross_entropy(outputs, labels)
+
+    def probabilities(self, outputs: Array) -> Array:
+        return softmax(outputs)
+
+
+@dataclass(frozen=True)
+class SigmoidCrossEntropy(Loss):
+    """From one score, for two classes; see `sigmoid_cross_entropy`."""
+
+    name: ClassVar[str] = "sigmoid cross-entropy"
+    single: ClassVar[bool] = True
+    threshold: ClassVar[float] = 0.0
+
+    def each(self, outputs: Array, labels: Array) -> tuple[Array, Array]:
+        return sigmoid_cross_entropy(outputs, labels)
+
+    def probabilities(self, outputs: Array) -> Array:
+        return _both(sigmoid(outputs))
+
+
+@dataclass(frozen=True)
+class CrossEntropy(Loss):
+    """From probabilities, after a softmax layer; see `cross_entropy`."""
+
+    name: ClassVar[str] = "cross-entropy"
+
+    def each(self, outputs: Array, labels: Array) -> tuple[Array, Array]:
+        return cross_entropy(outputs, labels)
+
+    def probabilities(self, outputs: Array) -> Array:
+        return outputs
+
+
+@dataclass(frozen=True)
+class BinaryCrossEntropy(Loss):
+    """From the probability of class 1, after a sigmoid layer; see `binary_cross_entropy`."""
+
+    name: ClassVar[str] = "binary cross-entropy"
+    single: ClassVar[bool] = True
+
+    def each(self, outputs: Array, labels: Array) -> tuple[Array, Array]:
+        return binary_cross_entropy(outputs, labels)
+
+    def probabilities(self, outputs: Array) -> Array:
+        return _both(outputs)
+
+
+@dataclass(frozen=True)
+class SquaredError(Loss):
+    """Half the squared distance to the one-hot row; see `squared_error`.
+
+    Its outputs are no probabilities; they are brought to [0, 1] and to sum 1 for those who ask.
+    """
+
+    name: ClassVar[str] = "squared error"
+    single: ClassVar[bool] = True
+
+    def each(self, outputs: Array, labels: Array) -> tuple[Array, Array]:
+        return squared_error(outputs, labels)
+
+    def probabilities(self, outputs: Array) -> Array:
+        clipped = np.clip(outputs, 0, 1)
+        if outputs.shape[1] == 1:
+            return _both(clipped)
+        total = clipped.sum(axis=1, keepdims=True)
+        even: Array = np.full_like(clipped, 1 / clipped.shape[1])
+        np.divide(clipped, total, out=even, where=total > 0)
+        return even
+
+
+def _both(a: Array) -> Array:
+    both: Array = np.concatenate([1 - a, a], axis=1)
+    return both

@@ -1,0 +1,133 @@
+"""A model: a network, and all that it needs to be asked about a photograph."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from handgrad.arrays import Array
+from handgrad.datasets import Preparation, decode_many, numbers
+from handgrad.errors import HandgradError
+from handgrad.losses import Loss
+from handgrad.networks.network import Network
+
+__all__ = ["Model", "Prediction"]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a model says of one file, or why it cannot.
+
+    Parameters
+    ----------
+    file : as it was given
+    label, probability : the likeliest class; None where there is an error
+    probabilities : of every class, by name
+    error : why the file could not be read
+    """
+
+    file: str
+    label: str | None = None
+    probability: float | None = None
+    probabilities: dict[str, float] = field(default_factory=dict)
+    error: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A network with its preprocessing, its class names and the meaning of its outputs.
+
+    Parameters
+    ----------
+    network : with or without layers that only serve training
+    preparation : how a file becomes numbers: the one place where that is said
+    class_names : (K,)
+    loss : says how outputs become probabilities
+    about : how it came to be, as plain data: recipe, test figures, versions
+    """
+
+    network: Network
+    preparation: Preparation
+    class_names: tuple[str, ...]
+    loss: Loss
+    about: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        found, classes = self.network.shapes[-1], len(self.class_names)
+        if found != (self.loss.outputs(classes),):
+            raise HandgradError(
+                f"the network's outputs have shape {found}; {classes} classes and "
+                f"{self.loss.name!r} expect ({self.loss.outputs(classes)},)"
+            )
+        wanted = self.preparation.shape
+        if self.network.shapes[0] != wanted:
+            raise HandgradError(
+                f"the network takes images of shape {self.network.shapes[0]}, "
+                f"but they are prepared as {wanted}"
+            )
+
+    def probabilities(self, images: Array) -> Array:
+        """(N, K) probabilities for (N, H, W, C) images, uint8 or in 0..1, of the model's size."""
+        if images.shape[1:] != self.preparation.shape:
+            raise HandgradError(
+                f"found images of shape {images.shape[1:]}; "
+                f"this model expects {self.preparation.shape}"
+            )
+        x = numbers(images, self.preparation, self.network.dtype)
+        return self.loss.probabilities(self.network.outputs(x))
+
+    def labels(self, images: Array) -> Array:
+        """(N,) labels for (N, H, W, C) images: the likeliest class of each."""
+        return self.loss.decide(
+            self.network.outputs(numbers(images, self.preparation, self.network.dtype))
+        )
+
+    def predict(
+        self,
+        files: Iterable[str | os.PathLike[str]],
+        *,
+        at_once: int = 256,
+        each: Callable[[int, int], None] | None = None,
+    ) -> list[Prediction]:
+        """Say what is on each image file; a file that cannot be read gets its error instead.
+
+        Parameters
+        ----------
+        files : paths of images, of any size
+        at_once : how many are held in memory together
+        each : told after each file how many are done, of how many, for a bar
+        """
+        paths = [Path(file) for file in files]
+        predictions: list[Prediction] = []
+        for i in range(0, len(paths), at_once):
+            batch = paths[i : i + at_once]
+            images, faults = decode_many(batch, self.preparation, each=_from(i, len(paths), each))
+            rows: Iterator[Array] = iter(self.probabilities(images) if len(images) else [])
+            errors = {fault.path: fault for fault in faults}
+            for path in batch:
+                if fault := errors.get(os.fspath(path)):
+                    predictions.append(Prediction(os.fspath(path), error=str(fault)))
+                else:
+                    predictions.append(self._prediction(path, next(rows)))
+        return predictions
+
+    def _prediction(self, path: Path, row: Array) -> Prediction:
+        probabilities = {name: float(p) for name, p in zip(self.class_names, row, strict=True)}
+        best = self.class_names[int(row.argmax())]
+        return Prediction(os.fspath(path), best, probabilities[best], probabilities)
+
+    def __repr__(self) -> str:
+        return f"Model({self.network!r}, classes: {', '.join(self.class_names)})"
+
+
+def _from(
+    begun: int, total: int, each: Callable[[int, int], None] | None
+) -> Callable[[int, int], None] | None:
+    """The count within one batch, as a count within all of them."""
+    if each is None:
+        return None
+    tell = each
+    return lambda done, _: tell(begun + done, total)

@@ -1,0 +1,179 @@
+"""A network: an architecture that says what is computed, and a vector that holds the numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from handgrad.arrays import Array, Layout, Shape
+from handgrad.errors import RecipeError
+from handgrad.layers import Layer
+
+__all__ = ["Draws", "Gradient", "Network"]
+
+Draws = Sequence[tuple[Array, ...]]
+
+
+class Gradient(NamedTuple):
+    """A vector over a network's learned part, and its named views: ``gradient.views[0].W``."""
+
+    vector: Array
+    views: tuple[Any, ...]
+
+
+class Network:
+    """An architecture and its vector.
+
+    Parameters
+    ----------
+    architecture : the layers, in order
+    input_shape : of one sample, (H, W, C) for images
+    vector : (P,) float, every number; None for zeros of ``dtype``
+    dtype : of a vector that is made here
+
+    Attributes
+    ----------
+    layout : `Layout`, which name stands where in the vector
+    params : a tuple of `Numbers`, the named views of each layer: ``network.params[0].W``
+    shapes : the shape of one sample before each layer, and after the last
+
+    >>> from handgrad.layers import Dense, ReLU
+    >>> network = Network((Dense(6), ReLU(), Dense(2)), (3, 3, 1))
+    >>> network.vector.size, network.shapes
+    (74, ((3, 3, 1), (6,), (6,), (2,)))
+    """
+
+    def __init__(
+        self,
+        architecture: Sequence[Layer],
+        input_shape: Shape,
+        vector: Array | None = None,
+        dtype: DTypeLike = np.float32,
+    ) -> None:
+        self.architecture = tuple(architecture)
+        self.shapes = self.shapes_of(self.architecture, input_shape)
+        self.layout = self.planned(self.architecture, input_shape)
+        self.vector = np.zeros(self.layout.size, dtype) if vector is None else vector
+        if self.vector.shape != (self.layout.size,):
+            raise RecipeError(
+                f"a vector of {self.vector.size} numbers; this architecture has {self.layout.size}"
+            )
+        self.params = self.layout.views(self.vector, len(self.architecture))
+        self._first = min(
+            (i for i in range(len(self.architecture)) if self.layout.layer(i).stop),
+            default=len(self.architecture),
+        )
+
+    @staticmethod
+    def shapes_of(architecture: Sequence[Layer], input_shape: Shape) -> tuple[Shape, ...]:
+        """The shape of one sample before each layer, and after the last."""
+        if not architecture:
+            raise RecipeError("the architecture has no layer")
+        shapes = [tuple(input_shape)]
+        for layer in architecture:
+            shapes.append(layer.output_shape(shapes[-1]))
+        return tuple(shapes)
+
+    @staticmethod
+    def planned(architecture: Sequence[Layer], input_shape: Shape) -> Layout:
+        """The layout of a network that does not exist yet: no number is allocated."""
+        shapes = Network.shapes_of(architecture, input_shape)
+        return Layout(
+            {
+                f"{i}.{name}": shape
+                for i, layer in enumerate(architecture)
+                for name, shape in layer.parameters(shapes[i]).items()
+            }
+        )
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.vector.dtype
+
+    @property
+    def learned(self) -> Array:
+        """The part of the vector that is learned: a view."""
+        return self.vector[: self.layout.learned]
+
+    def gradient(self) -> Gradient:
+        """A place for this network's gradient: `backward` overwrites its views."""
+        vector = np.empty(self.layout.learned, self.dtype)
+        return Gradient(vector, self.layout.views(vector, len(self.architecture)))
+
+    def initialize(self, generator: np.random.Generator) -> None:
+        """Write first values, layer by layer, weights before offsets, all from one generator."""
+        for layer, params, shape in zip(self.architecture, self.params, self.shapes, strict=False):
+            layer.initialize(params, shape, generator)
+
+    @property
+    def random(self) -> bool:
+        """Whether any layer draws while training."""
+        return any(type(layer).draw is not Layer.draw for layer in self.architecture)
+
+    def draw(self, n: int, generator: np.random.Generator) -> Draws:
+        """The random draws of every layer for one whole batch of ``n`` samples."""
+        return [
+            layer.draw((n, *shape), generator)
+            for layer, shape in zip(self.architecture, self.shapes, strict=False)
+        ]
+
+    def forward(self, x: Array, draws: Draws | None = None) -> tuple[Array, list[Any]]:
+        """From (N, …) images to (N, …) outputs, one layer after another.
+
+        Returns
+        -------
+        outputs, memories : what each layer left for its way back
+        """
+        memories = []
+        for i, (layer, params) in enumerate(zip(self.architecture, self.params, strict=True)):
+            x, memory = layer.forward(x, params, *(draws[i] if draws else ()))
+            memories.append(memory)
+        return x, memories
+
+    def backward(self, dy: Array, memories: list[Any], grads: tuple[Any, ...]) -> None:
+        """Follow the memories home: overwrite ``grads``, from the last layer to the first.
+
+        The first layer that learns is not asked for the gradient at its input, and what stands
+        before it is not asked at all: see `backward_to_input` for that.
+        """
+        for i in range(len(self.architecture) - 1, self._first, -1):
+            dy = self.architecture[i].backward(dy, memories[i], self.params[i], grads[i])
+        if self._first < len(self.architecture):
+            i = self._first
+            self.architecture[i].backward_parameters(dy, memories[i], self.params[i], grads[i])
+
+    def backward_to_input(self, dy: Array, memories: list[Any], grads: tuple[Any, ...]) -> Array:
+        """`backward` all the way: the gradient at the images, (N, H, W, C)."""
+        for i in range(len(self.architecture) - 1, -1, -1):
+            dy = self.architecture[i].backward(dy, memories[i], self.params[i], grads[i])
+        return dy
+
+    def outputs(self, x: Array, at_once: int = 1000) -> Array:
+        """What the network says of images, frozen, in batches of ``at_once``; keeps no memory."""
+        frozen = self.frozen()
+        parts = [frozen.forward(x[i : i + at_once])[0] for i in range(0, len(x), at_once)]
+        return np.concatenate(parts) if parts else np.zeros((0, *self.shapes[-1]), self.dtype)
+
+    def frozen(self) -> Network:
+        """The same function as it predicts: layers that only serve training are gone.
+
+        The vector is shared, so that a network that is being trained can be asked at any time.
+        """
+        kept = [layer.frozen() for layer in self.architecture]
+        if all(a is b for a, b in zip(kept, self.architecture, strict=True)):
+            return self
+        return Network(tuple(layer for layer in kept if layer), self.shapes[0], self.vector)
+
+    def flops(self) -> int:
+        """Additions and multiplications of one sample's forward pass."""
+        return sum(
+            layer.flops(shape) for layer, shape in zip(self.architecture, self.shapes, strict=False)
+        )
+
+    def __repr__(self) -> str:
+        way = " → ".join(str(layer) for layer in self.architecture)
+        shape = "x".join(map(str, self.shapes[0]))
+        return f"Network({shape} → {way}; {self.layout.size:,} numbers)"

@@ -1,0 +1,42 @@
+"""Gradient in, step out: transformations of one flat vector, chained; and schedules of the rate.
+
+An `Optimizer` is what a recipe names; it chains clipping, its own rule, decay and the rate.
+Training calls `start` once and `step` for every batch; all state is plain arrays.
+"""
+
+from handgrad.optimizers.chain import Chain, ClipNorm, Decay, Scale, Transformation
+from handgrad.optimizers.optimizer import (
+    SGD,
+    Adam,
+    AdamW,
+    Momentum,
+    Nesterov,
+    Optimizer,
+    RMSProp,
+)
+from handgrad.optimizers.rules import AdamRule, MomentumRule, RMSPropRule
+from handgrad.optimizers.schedules import Constant, Cosine, OneCycle, Schedule, Step, WarmUp
+
+__all__ = [
+    "SGD",
+    "Adam",
+    "AdamRule",
+    "AdamW",
+    "Chain",
+    "ClipNorm",
+    "Constant",
+    "Cosine",
+    "Decay",
+    "Momentum",
+    "MomentumRule",
+    "Nesterov",
+    "OneCycle",
+    "Optimizer",
+    "RMSProp",
+    "RMSPropRule",
+    "Scale",
+    "Schedule",
+    "Step",
+    "Transformation",
+    "WarmUp",
+]

@@ -1,0 +1,126 @@
+"""An optimizer as a recipe names it: a rule, and what is chained around it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from handgrad.optimizers.chain import Chain, ClipNorm, Decay, Scale, Transformation
+from handgrad.optimizers.rules import AdamRule, MomentumRule, RMSPropRule
+from handgrad.optimizers.schedules import Constant, Schedule
+from handgrad.tables import Named
+
+__all__ = ["SGD", "Adam", "AdamW", "Momentum", "Nesterov", "Optimizer", "RMSProp"]
+
+
+@dataclass(frozen=True)
+class Optimizer(Named):
+    """Clip, then the rule, then decay, then the rate: ``w ← w - η(t) (rule(clip(g)) + λ w)``.
+
+    Parameters
+    ----------
+    learning_rate : η
+    schedule : its factor over the training
+    weight_decay : λ, decoupled from the loss and from the rule, on weights alone. For a penalty
+        that is part of the loss, see the losses.
+    clip_norm : c, the largest global norm of a gradient; None for no limit
+    """
+
+    tag: ClassVar[str] = "kind"
+
+    learning_rate: float = 0.01
+    schedule: Schedule = Constant()
+    weight_decay: float = 0.0
+    clip_norm: float | None = None
+
+    def __post_init__(self) -> None:
+        if not self.learning_rate > 0:
+            raise ValueError(f"learning_rate = {self.learning_rate}; expected more than 0")
+        if self.weight_decay < 0:
+            raise ValueError(f"weight_decay = {self.weight_decay}; expected 0 or more")
+        if self.clip_norm is not None and not self.clip_norm > 0:
+            raise ValueError(f"clip_norm = {self.clip_norm}; expected more than 0")
+
+    def rule(self) -> Transformation | None:
+        """What sets this optimizer apart; None where the gradient itself is the direction."""
+        return None
+
+    def chain(self, weights: Sequence[slice]) -> Chain:
+        """The whole way from gradient to step; ``weights`` are the places that decay."""
+        parts: list[Transformation | None] = [
+            ClipNorm(self.clip_norm) if self.clip_norm is not None else None,
+            self.rule(),
+            Decay(self.weight_decay, tuple(weights)) if self.weight_decay else None,
+            Scale(self.learning_rate, self.schedule),
+        ]
+        return Chain(tuple(part for part in parts if part is not None))
+
+
+@dataclass(frozen=True)
+class SGD(Optimizer):
+    """Gradient descent: ``w ← w - η g``; stochastic when the batch is a part of the data."""
+
+    name: ClassVar[str] = "sgd"
+
+
+@dataclass(frozen=True)
+class Momentum(Optimizer):
+    """Gradient descent with momentum; see `MomentumRule`."""
+
+    name: ClassVar[str] = "momentum"
+
+    beta: float = 0.9
+
+    def rule(self) -> Transformation:
+        return MomentumRule(self.beta)
+
+
+@dataclass(frozen=True)
+class Nesterov(Optimizer):
+    """Gradient descent with Nesterov's momentum; see `MomentumRule`."""
+
+    name: ClassVar[str] = "nesterov"
+
+    beta: float = 0.9
+
+    def rule(self) -> Transformation:
+        return MomentumRule(self.beta, nesterov=True)
+
+
+@dataclass(frozen=True)
+class RMSProp(Optimizer):
+    """See `RMSPropRule`."""
+
+    name: ClassVar[str] = "rmsprop"
+
+    learning_rate: float = 0.001
+    rho: float = 0.99
+    epsilon: float = 1e-8
+
+    def rule(self) -> Transformation:
+        return RMSPropRule(self.rho, self.epsilon)
+
+
+@dataclass(frozen=True)
+class Adam(Optimizer):
+    """See `AdamRule`."""
+
+    name: ClassVar[str] = "adam"
+
+    learning_rate: float = 0.001
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-8
+
+    def rule(self) -> Transformation:
+        return AdamRule(self.beta1, self.beta2, self.epsilon)
+
+
+@dataclass(frozen=True)
+class AdamW(Adam):
+    """Adam with decoupled weight decay; see `AdamRule` and `Decay`."""
+
+    name: ClassVar[str] = "adamw"
+
+    weight_decay: float = 0.01

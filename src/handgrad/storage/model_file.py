@@ -1,0 +1,137 @@
+"""One safetensors file for a model: the numbers by name, and one key with everything else.
+
+The key is ``handgrad``, its value canonical JSON: keys sorted, no spaces, no date, duration, host
+or path in it, so that equal trainings give equal bytes. (One key, since the format writes several
+in random order.) The format has a version; older ones stay readable.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from handgrad.datasets import Preparation
+from handgrad.errors import DataError, HandgradError, RecipeError
+from handgrad.layers import Layer
+from handgrad.losses import Loss
+from handgrad.networks import Model, Network
+from handgrad.storage.writing import written
+from handgrad.tables import from_table, to_table
+
+__all__ = ["FORMAT", "canonical", "load_model", "save_model"]
+
+FORMAT = 1
+KEY = "handgrad"
+
+
+def canonical(table: Any) -> str:
+    """JSON with sorted keys and no spaces: equal tables give equal text."""
+    return json.dumps(table, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def save_model(model: Model, path: str | os.PathLike[str]) -> None:
+    """Write a model to one file.
+
+    Raises
+    ------
+    HandgradError : the folder cannot be written to; an older file stays as it was
+    """
+    from safetensors.numpy import save_file
+
+    network = model.network
+    # The format takes the bytes as they lie: a view that is not contiguous would be saved wrongly.
+    tensors = {
+        slot.name: np.ascontiguousarray(slot.of(network.vector))
+        for slot in network.layout.slots.values()
+    }
+    table = {
+        "format": FORMAT,
+        "architecture": to_table(network.architecture),
+        "input_shape": list(network.shapes[0]),
+        "dtype": str(network.dtype),
+        "preparation": to_table(model.preparation),
+        "class_names": list(model.class_names),
+        "loss": to_table(model.loss),
+        "about": model.about,
+    }
+    with written(path) as beside:
+        save_file(tensors, beside, metadata={KEY: canonical(table)})
+
+
+def load_model(path: str | os.PathLike[str]) -> Model:
+    """Read a model; needs nothing but the file, and runs nothing from it.
+
+    Raises
+    ------
+    DataError : no such file, another kind of file, a newer format, numbers that do not fit the
+        architecture
+    """
+    from safetensors import SafetensorError, safe_open
+
+    expected = "a model written by handgrad"
+    file = Path(path)
+    if not file.is_file():
+        raise DataError(path, "a folder" if file.is_dir() else "no such file", expected)
+    try:
+        with safe_open(file, framework="numpy") as opened:
+            metadata = opened.metadata() or {}
+            if KEY not in metadata:
+                raise DataError(path, f"safetensors without the key {KEY!r}", expected)
+            table = json.loads(metadata[KEY])
+            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
+        raise DataError(path, f"a file that safetensors refuses ({error})", expected) from None
+    if not isinstance(table, dict):
+        raise DataError(path, f"metadata that is {type(table).__name__}", expected)
+    version = table.get("format")
+    if not isinstance(version, int) or not 1 <= version <= FORMAT:
+        raise DataError(path, f"format {version!r}", f"format 1 to {FORMAT} (a newer handgrad?)")
+    try:
+        return _built(table, tensors, path)
+    except DataError:
+        raise
+    except KeyError as error:
+        raise DataError(path, f"metadata without {error}", expected) from None
+    except (HandgradError, TypeError, ValueError, OverflowError, MemoryError) as error:
+        raise DataError(path, f"metadata that cannot be used ({error})", expected) from None
+
+
+def _built(table: dict[str, Any], tensors: dict[str, Any], path: str | os.PathLike[str]) -> Model:
+    architecture = tuple(
+        from_table(Layer, layer, f"architecture.{i}")
+        for i, layer in enumerate(table["architecture"])
+    )
+    dtype = table["dtype"]
+    if dtype not in ("float32", "float64"):
+        raise RecipeError(f"dtype {dtype!r}; expected float32 or float64")
+    shape = tuple(int(n) for n in table["input_shape"])
+    layout = Network.planned(architecture, shape)
+    found = {name: (tensor.shape, str(tensor.dtype)) for name, tensor in tensors.items()}
+    wanted = {slot.name: (slot.shape, dtype) for slot in layout.slots.values()}
+    if found != wanted:
+        name = min(set(found.items()) ^ set(wanted.items()))[0]
+        raise DataError(
+            path,
+            f"{name} as {_said(found.get(name))}",
+            f"{_said(wanted.get(name))}, by the file's own architecture",
+        )
+    network = Network(architecture, shape, dtype=dtype)
+    for slot in layout.slots.values():
+        slot.of(network.vector)[...] = tensors[slot.name]
+    if not np.isfinite(network.vector).all():
+        raise DataError(path, "numbers that are infinite or NaN", "finite weights")
+    return Model(
+        network,
+        from_table(Preparation, table["preparation"], "preparation"),
+        tuple(str(name) for name in table["class_names"]),
+        from_table(Loss, table["loss"], "loss"),
+        dict(table["about"]),
+    )
+
+
+def _said(tensor: tuple[Any, str] | None) -> str:
+    return "nothing" if tensor is None else f"{tensor[1]} of shape {tuple(tensor[0])}"

@@ -1,0 +1,34 @@
+"""Training is a generator of reports; stopping is a generator around it; metrics judge the result.
+
+`fit` is handed a network, batches, a loss, an optimizer and how a gradient is computed.
+Experiments and the command line loop over what it yields; it writes no file and prints nothing.
+"""
+
+from handgrad.training.loop import BatchSource, State, fit
+from handgrad.training.gradient import by_the_book
+from handgrad.training.metrics import (
+    ClassScore,
+    accuracy,
+    baseline,
+    class_scores,
+    confusion_matrix,
+    wilson_interval,
+)
+from handgrad.training.report import Report
+from handgrad.training.stopping import keep_best, stop_at
+
+__all__ = [
+    "BatchSource",
+    "ClassScore",
+    "Report",
+    "State",
+    "accuracy",
+    "baseline",
+    "by_the_book",
+    "class_scores",
+    "confusion_matrix",
+    "fit",
+    "keep_best",
+    "stop_at",
+    "wilson_interval",
+]
