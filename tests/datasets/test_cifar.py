@@ -71,7 +71,14 @@ def test_a_label_above_9_is_refused(tmp_path: Path) -> None:
 def test_a_batch_has_ten_thousand_images(tmp_path: Path) -> None:
     for name in (*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin"):
         put(tmp_path, ROWS.tobytes(), name)
-    with pytest.raises(DataError, match="data_batch_1.bin: found a truncated file"):
+    with pytest.raises(DataError, match=r"data_batch_1\.bin: found a truncated file"):
+        read_batches(tmp_path)
+
+
+def test_a_python_batch_has_ten_thousand_images_too(tmp_path: Path) -> None:
+    for name in (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"):
+        put(tmp_path, python_2_batch(ROWS[:, 1:], [6, 9, 0]), name)
+    with pytest.raises(DataError, match="data_batch_1: found 3 images; expected 10,000"):
         read_batches(tmp_path)
 
 
@@ -223,14 +230,14 @@ def test_any_damage_to_a_pickle_is_a_sentence(tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
     whole = np.frombuffer(python_2_batch(ROWS[:1, 1:], [6]), np.uint8)
     refused = 0
-    for _ in range(300):
+    for _ in range(100):
         damaged = whole.copy()
         damaged[generator.integers(300, size=2)] = generator.integers(256, size=2)
         try:
             read_pickled(put(tmp_path, damaged.tobytes()))
         except DataError:
             refused += 1
-    assert refused > 100
+    assert refused > 30
 
 
 def test_cifar10_is_what_its_page_says(data: Path) -> None:

@@ -65,6 +65,7 @@ def test_a_loss_of_zero_leaves_a_gap_on_a_logarithmic_axis(texts_apart):
     low, high = figure.axes[0].get_ylim()
     assert 0.01 < low < 0.4
     assert 0.5 < high < 50
+    assert not np.isfinite(figure.axes[0].transData.transform((1, 0.0))[1])
     texts_apart(figure)
 
 

@@ -1,5 +1,6 @@
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontEntry
 
 from handgrad.pictures import lettering
 
@@ -54,9 +55,19 @@ def test_pillow_gets_the_one_font_that_has_most(installed):
     assert lettering.drawable("✓", STIX[1]) != lettering.drawable("é", STIX[1])
 
 
-def test_no_font_of_formulas_or_boxes_is_taken_for_letters():
+def test_no_font_of_formulas_or_boxes_is_taken_for_letters(monkeypatch, tmp_path):
+    boxes = [
+        FontEntry(fname=str(tmp_path / name), name=name, weight=400)
+        for name in ("Last Resort X", ".LastResort")
+    ]
+    letters = FontEntry(fname=str(tmp_path / "a.ttf"), name="Letters", weight=400)
+    own = lettering.fontManager.ttflist
+    monkeypatch.setattr(lettering.fontManager, "ttflist", [*own, *boxes, letters])
+    lettering._installed.cache_clear()
     names = [family.lower() for family, _ in lettering._installed()]
-    assert not any("last resort" in name or name.startswith("cm") for name in names)
+    lettering._installed.cache_clear()
+    assert "letters" in names
+    assert not any("resort" in name or name.startswith("cm") for name in names)
 
 
 def test_shortened_keeps_as_much_as_fits():

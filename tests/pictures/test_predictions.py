@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from matplotlib.colors import to_hex
+from matplotlib.colors import to_hex, to_rgb
 
 from handgrad.errors import HandgradError
 from handgrad.pictures import confusion, predictions
@@ -159,23 +159,22 @@ def _luminance(rgb):
 
 
 def test_counts_can_be_read_on_every_shade():
-    rows = [[k, 100 - k] for k in range(101)]
-    matrix = np.zeros((101, 101), int)
-    matrix[:, :2] = rows
-    axes = confusion(matrix, [""] * 101).axes[0]
+    # Row k is called "0" k times out of 40: shares of 0, 1/40, ..., 1.
+    matrix = np.zeros((41, 41), int)
+    matrix[:, 0] = range(41)
+    matrix[:, 1] = 40 - matrix[:, 0]
+    axes = confusion(matrix, [""] * 41).axes[0]
     image = axes.get_images()[0]
-    assert len(axes.texts) == 200  # the two zeros and the empty columns are left out
+    assert len(axes.texts) == 80  # the two zeros and the empty columns are left out
     for text in axes.texts:
         column, row = text.get_position()
-        ground = image.cmap(image.norm(matrix[row, column] / 100))
-        from matplotlib.colors import to_rgb
-
+        ground = image.cmap(image.norm(matrix[row, column] / 40))
         a, b = _luminance(ground), _luminance(to_rgb(text.get_color()))
         assert (max(a, b) + 0.05) / (min(a, b) + 0.05) >= 4.5
 
 
 @pytest.mark.parametrize(
-    "names", [NAMES, ["x" * 500] * 3, [f"class number {i}" for i in range(25)]]
+    "names", [NAMES, ["x" * 500] * 3, [f"class number {i}" for i in range(12)]]
 )
 def test_long_and_strange_names_leave_the_texts_apart(names, texts_apart):
     K = len(names)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickletools
+import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -92,8 +93,11 @@ def read_batches(folder: Path) -> Splits:
     binary = folder / BINARY[0]
     in_records = binary.is_file() or binary.with_name(f"{binary.name}.gz").is_file()
     paths = [existing(folder, name) for name in (BINARY if in_records else PYTHON)]
-    with ThreadPoolExecutor(2) as pool:  # unpacking lets go of the interpreter
-        batches = list(pool.map(read_records if in_records else _whole_batch, paths))
+    if in_records:
+        with ThreadPoolExecutor(2) as pool:  # unpacking lets go of the interpreter
+            batches = list(pool.map(read_records, paths))
+    else:
+        batches = [_whole_batch(path) for path in paths]
     return Splits(train=_behind_one_another(folder, batches[:-1]), test=batches[-1])
 
 
@@ -151,8 +155,10 @@ class _Pickle:
     def value(self) -> Any:
         """Follow the instructions to the end; return what is then on the stack."""
         try:
-            for opcode, argument, _ in pickletools.genops(self.content):
-                self._follow(opcode.name, argument)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of escapes in texts that are refused anyway
+                for opcode, argument, _ in pickletools.genops(self.content):
+                    self._follow(opcode.name, argument)
         except DataError:
             raise
         except (ValueError, IndexError, KeyError, TypeError, UnicodeError, MemoryError) as error:

@@ -166,7 +166,8 @@ def _class_names(
 def _entries(path: Path) -> list[Path]:
     """What is in a folder and not hidden, in the order of the names."""
     try:
-        return sorted(entry for entry in path.iterdir() if not entry.name.startswith("."))
+        seen = [entry for entry in path.iterdir() if not entry.name.startswith(".")]
+        return sorted(seen, key=lambda entry: entry.name)  # paths compare otherwise on Windows
     except OSError as error:
         found = f"a folder that cannot be listed ({error.strerror or error})"
         raise DataError(path, found, "a readable folder") from None

@@ -103,7 +103,8 @@ def decode(path: str | os.PathLike[str], preparation: Preparation) -> NDArray[np
     """Read one image file.
 
     Orientation (EXIF) is applied before anything else, transparency is composited on white, 16
-    bits are scaled (not clipped) to 8, and of an animation the first frame is taken.
+    bits are scaled (not clipped) to 8, and of an animation the first frame is taken. Several
+    threads are `decode_many`'s business: this function changes what Python does with warnings.
 
     Parameters
     ----------

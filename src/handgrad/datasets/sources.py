@@ -547,7 +547,9 @@ def _unpacked(unpack: Callable[[Path, Path], None], archive: Path, folder: Path)
     try:
         unpack(archive, folder)
     except (OSError, EOFError, KeyError, tarfile.TarError, zipfile.BadZipFile) as error:
-        raise DataError(archive, f"an archive that does not unpack ({error})", "a whole") from None
+        raise DataError(
+            archive, f"an archive that does not unpack ({error})", "a whole one"
+        ) from None
     archive.unlink()  # what was in it is there now
 
 

@@ -56,6 +56,10 @@ class Normal(Initial):
 
     variance: Literal["1/n_in"] | float = "1/n_in"
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.variance, str) and not self.variance >= 0:
+            raise ValueError(f"variance = {self.variance}; expected 0 or more, or '1/n_in'")
+
     def draw(self, n_in: int, n_out: int, generator: np.random.Generator) -> Array:
         drawn = generator.normal(size=(n_out, n_in))
         if self.variance == "1/n_in":

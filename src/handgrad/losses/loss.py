@@ -152,12 +152,13 @@ class SquaredError(Loss):
         return squared_error(outputs, labels)
 
     def probabilities(self, outputs: Array) -> Array:
-        clipped = np.clip(outputs, 0, 1)
         if outputs.shape[1] == 1:
-            return _both(clipped)
-        total = clipped.sum(axis=1, keepdims=True)
-        even: Array = np.full_like(clipped, 1 / clipped.shape[1])
-        np.divide(clipped, total, out=even, where=total > 0)
+            return _both(np.clip(outputs, 0, 1))
+        # Lifted rather than clipped, so that the largest output stays the likeliest class.
+        lifted = outputs - np.minimum(outputs.min(axis=1, keepdims=True), 0)
+        total = lifted.sum(axis=1, keepdims=True)
+        even: Array = np.full_like(lifted, 1 / lifted.shape[1])
+        np.divide(lifted, total, out=even, where=total > 0)
         return even
 
 

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from handgrad.arrays import Array
 from handgrad.optimizers.schedules import Constant, Schedule
 
@@ -66,6 +68,8 @@ class ClipNorm(Transformation):
 
     def apply(self, g: Array, state: State, vector: Array, t: int, total: int) -> None:
         found = math.sqrt(float(g @ g))
+        if math.isinf(found):  # of squares too large for float32, which float64 still holds
+            found = float(np.linalg.norm(g.astype(np.float64)))
         if found > self.norm:
             g *= self.norm / found
 

@@ -41,6 +41,12 @@ class Optimizer(Named):
             raise ValueError(f"weight_decay = {self.weight_decay}; expected 0 or more")
         if self.clip_norm is not None and not self.clip_norm > 0:
             raise ValueError(f"clip_norm = {self.clip_norm}; expected more than 0")
+        for name in ("beta", "beta1", "beta2", "rho"):
+            if not 0 <= getattr(self, name, 0) < 1:
+                raise ValueError(f"{name} = {getattr(self, name)}; expected a number in [0, 1)")
+        epsilon = getattr(self, "epsilon", 1.0)
+        if not epsilon > 0:
+            raise ValueError(f"epsilon = {epsilon}; expected more than 0")
 
     def rule(self) -> Transformation | None:
         """What sets this optimizer apart; None where the gradient itself is the direction."""

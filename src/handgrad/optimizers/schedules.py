@@ -94,6 +94,9 @@ class OneCycle(Schedule):
     def __post_init__(self) -> None:
         if not 0 < self.peak < 1:
             raise ValueError(f"peak = {self.peak}; expected a part of the training, in (0, 1)")
+        for name in ("start", "end"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} = {getattr(self, name)}; expected more than 0")
 
     def __call__(self, t: int, total: int) -> float:
         top, last = self.peak * total - 1, total - 1

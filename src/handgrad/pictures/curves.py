@@ -211,4 +211,4 @@ def _legend(axes: Axes) -> None:
         handlelength=3,
     )
     for text in legend.get_texts():
-        text.set(parse_math=False, fontfamily=families([text.get_text()]))
+        text.set(fontfamily=families([text.get_text()]))

@@ -66,7 +66,6 @@ class Picture(Figure):
         matplotlib would move them a little at every drawing, and a figure saved twice would differ.
         """
         self.draw_without_rendering()
-        self.draw_without_rendering()  # the second pass knows the size of the labels of the first
         self.set_layout_engine("none")
 
     def _repr_png_(self) -> bytes:

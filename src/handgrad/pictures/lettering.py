@@ -47,7 +47,7 @@ def _installed() -> tuple[tuple[str, str], ...]:
         if font.style == "normal"
         and font.weight in (400, "normal", "regular", "book")
         and not Path(font.fname).is_relative_to(_BUNDLED)
-        and "last resort" not in font.name.lower()
+        and "lastresort" not in font.name.lower().replace(" ", "")
     }
     return tuple(sorted(found))
 

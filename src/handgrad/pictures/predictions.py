@@ -146,7 +146,6 @@ def confusion(matrix: ArrayLike, class_names: Sequence[str]) -> Figure:
         axes = figure.add_subplot()
         drawn = axes.imshow(share, "Blues", vmin=0, vmax=1)
         lettering: dict[str, Any] = {
-            "parse_math": False,
             "fontfamily": families(names),
             "fontsize": beside,
         }
@@ -236,4 +235,4 @@ def _write(setter: Callable[..., object], text: str, **options: float) -> None:
     from handgrad.pictures.lettering import families
 
     fonts = families(text.splitlines())
-    setter(text, fontsize=_LETTERS, parse_math=False, fontfamily=fonts, **options)
+    setter(text, fontsize=_LETTERS, fontfamily=fonts, **options)

@@ -1,0 +1,229 @@
+"""A network: its vector, its two readings, its gradient, and ten steps beside PyTorch."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from handgrad.datasets import Batches
+from handgrad.errors import RecipeError
+from handgrad.layers import (
+    ELU,
+    GELU,
+    Dense,
+    Dropout,
+    Flatten,
+    LeakyReLU,
+    ReLU,
+    Sigmoid,
+    Softmax,
+    Tanh,
+    Uniform,
+)
+from handgrad.losses import CrossEntropy, SoftmaxCrossEntropy
+from handgrad.networks import Network, layer_rows
+from handgrad.optimizers import SGD, AdamW
+from handgrad.training import by_the_book, fit
+
+SHAPE, CLASSES = (3, 3, 2), 3
+WHOLE = (
+    Dropout(0.2),
+    Flatten(),
+    Dense(7, offsets=Uniform(-0.1, 0.1)),
+    Sigmoid(),
+    Dense(6),
+    ReLU(),
+    Dropout(0.3),
+    Dense(5),
+    GELU(),
+    Dense(6),
+    ELU(0.7),
+    Dense(5),
+    LeakyReLU(0.2),
+    Dense(6),
+    Tanh(),
+    Dense(CLASSES),
+    Softmax(),
+)
+"""Every layer there is; the softmax is left away where the loss has it inside."""
+
+SMALL = (Dropout(0.5), Flatten(), Dense(4), ReLU(), Dense(CLASSES))
+
+
+def made(architecture, seed=0, dtype=np.float64):
+    network = Network(architecture, SHAPE, dtype=dtype)
+    network.initialize(np.random.default_rng(seed))
+    return network
+
+
+def batch(n=8):
+    generator = np.random.default_rng(1)
+    return generator.normal(size=(n, *SHAPE)), generator.integers(CLASSES, size=n)
+
+
+def pytorch(torch, network, draws):
+    """The same network as a list of functions over leaves, and these leaves in our order."""
+    leaves = []
+
+    def function(i, layer, params):
+        nn = torch.nn.functional
+        match layer:
+            case Dense():
+                W, b = (torch.tensor(p, requires_grad=True) for p in (params.W, params.b))
+                leaves.extend([W, b])
+                return lambda x: x.reshape(len(x), -1) @ W + b
+            case Dropout():
+                return lambda x: x * torch.tensor(draws[i][0]) / (1 - layer.rate)
+            case Flatten():
+                return torch.nn.Flatten()
+            case ELU():
+                return torch.nn.ELU(layer.alpha)
+            case LeakyReLU():
+                return torch.nn.LeakyReLU(layer.slope)
+            case Softmax():
+                return torch.nn.Softmax(dim=1)
+        return {"gelu": nn.gelu, "relu": nn.relu, "sigmoid": nn.sigmoid, "tanh": nn.tanh}[
+            layer.name
+        ]
+
+    layers = zip(network.architecture, network.params, strict=True)
+    return [function(i, layer, params) for i, (layer, params) in enumerate(layers)], leaves
+
+
+@pytest.mark.parametrize("loss", [CrossEntropy("sum"), SoftmaxCrossEntropy("mean")], ids=str)
+@pytest.mark.parametrize("kind", ["sgd", "adamw"])
+def test_ten_training_steps_beside_pytorch(torch, loss, kind):
+    """Forward, gradient and weights, from the same first values, batches and draws, to 1e-9."""
+    network = made(WHOLE if isinstance(loss, CrossEntropy) else WHOLE[:-1])
+    x, labels = batch()
+    draws = network.draw(len(x), np.random.default_rng(2))
+    functions, leaves = pytorch(torch, network, draws)
+    ours = {"sgd": SGD(0.05), "adamw": AdamW(0.01, weight_decay=0.1)}[kind]
+    theirs = {
+        "sgd": lambda: torch.optim.SGD(leaves, 0.05),
+        "adamw": lambda: torch.optim.AdamW(
+            [  # the decay is for weights, not for offsets
+                {"params": leaves[::2], "weight_decay": 0.1},
+                {"params": leaves[1::2], "weight_decay": 0.0},
+            ],
+            0.01,
+        ),
+    }[kind]()
+    chain = ours.chain(network.layout.weights())
+    state, gradient = chain.start(network.learned), network.gradient()
+    for t in range(10):
+        value, outputs = by_the_book(network, loss, x, labels, draws, gradient)
+
+        y = torch.tensor(x)
+        for function in functions:
+            y = function(y)
+        scores = y.log() if isinstance(loss, CrossEntropy) else torch.log_softmax(y, dim=1)
+        expected = torch.nn.functional.nll_loss(scores, torch.tensor(labels), reduction=loss.over)
+        theirs.zero_grad()
+        expected.backward()
+
+        np.testing.assert_allclose(outputs, y.detach().numpy(), rtol=1e-9, atol=1e-12)
+        assert value == pytest.approx(expected.item(), rel=1e-9)
+        flat = np.concatenate([leaf.grad.numpy().ravel() for leaf in leaves])
+        np.testing.assert_allclose(gradient.vector, flat, rtol=1e-9, atol=1e-12)
+
+        chain.apply(gradient.vector, state, network.learned, t, 10)
+        network.learned[...] -= gradient.vector
+        theirs.step()
+        flat = np.concatenate([leaf.detach().numpy().ravel() for leaf in leaves])
+        np.testing.assert_allclose(network.vector, flat, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("n", [1, 5])
+def test_the_whole_gradient_is_the_derivative(n, check_gradients):
+    network = made(WHOLE)
+    x, labels = batch(n)
+    draws = network.draw(n, np.random.default_rng(2))
+    gradient = network.gradient()
+    outputs, memories = network.forward(x, draws)
+    dy = np.random.default_rng(3).normal(size=outputs.shape)
+    dx = network.backward_to_input(dy, memories, gradient.views)
+
+    def f(x, vector):
+        return Network(network.architecture, SHAPE, vector).forward(x, draws)[0]
+
+    check_gradients(f, [x, network.vector], dy, [dx, gradient.vector])
+    halfway = network.gradient()
+    network.backward(dy, memories, halfway.views)
+    np.testing.assert_array_equal(halfway.vector, gradient.vector)
+
+
+def test_the_vector_is_what_computes():
+    network = made(SMALL)
+    # 18·4 + 4 + 4·3 + 3 = 91
+    assert network.vector.shape == (91,)
+    assert network.shapes == (SHAPE, SHAPE, (18,), (4,), (4,), (3,))
+    x, _ = batch()
+    network.vector[...] = 0
+    network.params[4].b[...] = [1, 2, 3]
+    np.testing.assert_array_equal(network.outputs(x), np.tile([1.0, 2.0, 3.0], (8, 1)))
+    np.testing.assert_array_equal(network.vector[-3:], [1, 2, 3])
+
+
+def test_float32_begins_at_the_same_values_rounded():
+    np.testing.assert_array_equal(
+        made(SMALL, dtype=np.float32).vector, made(SMALL).vector.astype(np.float32)
+    )
+
+
+def test_frozen_it_predicts_without_chance_and_shares_its_vector():
+    network, (x, _) = made(SMALL), batch()
+    frozen = network.frozen()
+    assert [layer.name for layer in frozen.architecture] == ["flatten", "dense", "relu", "dense"]
+    assert np.shares_memory(frozen.vector, network.vector)
+    assert network.random
+    assert not frozen.random
+    assert frozen.frozen() is frozen
+    h = np.maximum(x.reshape(8, -1) @ network.params[2].W + network.params[2].b, 0)
+    expected = h @ network.params[4].W + network.params[4].b
+    np.testing.assert_allclose(network.outputs(x), expected, rtol=1e-12)
+    np.testing.assert_allclose(network.outputs(x, at_once=3), expected, rtol=1e-12)
+    assert network.outputs(x[:0]).shape == (0, 3)
+
+
+def test_what_stands_before_the_first_layer_that_learns_is_not_asked():
+    class Unasked(Flatten):
+        def backward(self, *_):
+            raise AssertionError("asked")
+
+    network = made((Unasked(), Dense(CLASSES)))
+    x, labels = batch()
+    by_the_book(network, SoftmaxCrossEntropy(), x, labels, None, network.gradient())
+    outputs, memories = network.forward(x)
+    with pytest.raises(AssertionError, match="asked"):
+        network.backward_to_input(outputs, memories, network.gradient().views)
+
+
+def test_a_network_that_learns_nothing_trains_to_no_effect():
+    network = made((Flatten(), Softmax()))
+    x, _ = batch()
+    reports = fit(
+        network, Batches(x, np.zeros(8, np.int64), None, 0), CrossEntropy(), SGD(), epochs=2
+    )
+    assert len({report.loss for report in reports}) == 1
+
+
+def test_the_rows_of_its_table():
+    rows = layer_rows(made(SMALL, dtype=np.float32))
+    assert [row.parameters for row in rows] == [0, 0, 76, 0, 15]
+    assert [row.flops for row in rows] == [18, 0, 2 * 18 * 4, 4, 2 * 4 * 3]
+    assert [row.bytes for row in rows] == [4 * 18, 4 * 18, 16, 16, 12]
+    assert made(SMALL).flops() == 18 + 144 + 4 + 24
+
+
+@pytest.mark.parametrize(
+    ("architecture", "vector", "sentence"),
+    [
+        ((), None, "the architecture has no layer"),
+        ((Dense(2),), np.zeros(3), "a vector of 3 numbers; this architecture has 38"),
+        ((Softmax(),), None, "a row of scores"),
+    ],
+)
+def test_what_a_network_refuses(architecture, vector, sentence):
+    with pytest.raises(RecipeError, match=sentence):
+        Network(architecture, SHAPE, vector)
