@@ -20,10 +20,15 @@ def rows_of(path: Path) -> tuple[np.ndarray, list[int]]:
     return table[:, :9], table[:, 9].astype(int).tolist()
 
 
+def columns_of(images: np.ndarray) -> np.ndarray:
+    """Each picture column by column: a row of the origin, which draws it as reshape(3, 3).T."""
+    return images.swapaxes(1, 2).reshape(-1, 9)
+
+
 def test_the_training_images_are_the_published_file(data: Path) -> None:
     pixels, labels = rows_of(data / "lines" / "lines_3x3_train.csv")
     lines = published_lines()
-    np.testing.assert_array_equal(lines.images.reshape(24, 9), pixels)
+    np.testing.assert_array_equal(columns_of(lines.images), pixels)
     assert lines.labels.tolist() == labels
 
 
@@ -32,7 +37,7 @@ def test_the_training_images_without_the_file() -> None:
     assert lines.images.shape == (24, 3, 3, 1)
     assert lines.images.dtype == np.float64
     assert lines.labels.tolist() == [0] * 12 + [1] * 12
-    rows = lines.images.reshape(24, 9).tolist()
+    rows = columns_of(lines.images).tolist()
     assert rows[2] == [0, 0, 0, 0, 0, 0, 1, 1, 1]
     assert rows[7] == [0, 0, 0, 0.8, 0.9, 0.7, 0, 0, 0]  # class 0, position 2, second line
     assert rows[13] == [0, 1, 0, 0, 1, 0, 0, 1, 0]
@@ -41,10 +46,10 @@ def test_the_training_images_without_the_file() -> None:
 
 def test_the_class_names_are_what_one_sees() -> None:
     lines = published_lines()
-    assert lines.class_names[lines.labels[0]] == "horizontal"
-    assert lines.images[0, 0, :, 0].tolist() == [1, 1, 1]  # a full row
-    assert lines.class_names[lines.labels[12]] == "vertical"
-    assert lines.images[12, :, 0, 0].tolist() == [1, 1, 1]  # a full column
+    assert lines.class_names[lines.labels[0]] == "vertical"
+    assert lines.images[0, :, 0, 0].tolist() == [1, 1, 1]  # a full column
+    assert lines.class_names[lines.labels[12]] == "horizontal"
+    assert lines.images[12, 0, :, 0].tolist() == [1, 1, 1]  # a full row
 
 
 def test_the_validation_sets_are_the_published_files(data: Path) -> None:
@@ -53,7 +58,7 @@ def test_the_validation_sets_are_the_published_files(data: Path) -> None:
     assert splits.note == ""
     for dataset, name in zip((splits.test, splits.others["validation 2"]), VALIDATION, strict=True):
         pixels, labels = rows_of(data / "lines" / name)
-        np.testing.assert_array_equal(dataset.images.reshape(-1, 9), pixels)
+        np.testing.assert_array_equal(columns_of(dataset.images), pixels)
         assert dataset.labels.tolist() == labels
 
 
@@ -63,7 +68,7 @@ def test_without_the_files_generated_sets_stand_in_and_it_is_said(nowhere: Path)
     assert splits.test is not None
     assert splits.test.counts().tolist() == [9, 9]
     for image, label in zip(splits.test.images[..., 0], splits.test.labels, strict=True):
-        lines = image if label == 0 else image.T
+        lines = image.T if label == 0 else image
         assert sorted(lines.sum(axis=1).tolist()) == [0, 0, 2.4]
         assert sorted(lines.max(axis=0).tolist()) == [0.4, 1, 1]
     noisy = splits.others["validation 2"]
@@ -80,7 +85,7 @@ def test_one_published_image_differs_from_its_description(data: Path, nowhere: P
     assert generated is not None
     differing = np.any(published.images != generated.images, axis=(1, 2, 3))
     assert np.flatnonzero(differing).tolist() == [14]
-    assert published.images[14, 1, :, 0].tolist() == [0, 0, 0.4]  # beside the line in column 2
+    assert published.images[14, :, 1, 0].tolist() == [0, 0, 0.4]  # beside the line in row 2
 
 
 def test_random_lines_are_lines() -> None:
@@ -88,10 +93,10 @@ def test_random_lines_are_lines() -> None:
     assert lines.images.shape == (200, 3, 3, 1)
     seen = set()
     for image, label in zip(lines.images[..., 0], lines.labels, strict=True):
-        upright = image if label == 0 else image.T
-        (position,) = np.flatnonzero(upright.any(axis=1))
-        assert upright[position].min() >= 0.7
-        assert upright[position].max() <= 1
+        lying = image.T if label == 0 else image
+        (position,) = np.flatnonzero(lying.any(axis=1))
+        assert lying[position].min() >= 0.7
+        assert lying[position].max() <= 1
         seen.add((int(label), int(position)))
     assert len(seen) == 6
     again = random_lines(200, np.random.default_rng(0))

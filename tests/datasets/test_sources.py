@@ -224,8 +224,8 @@ def test_what_is_no_source_is_a_sentence(tmp_path: Path) -> None:
 
 
 def test_stated_classes_must_be_those_of_the_data() -> None:
-    assert load("lines", classes=("horizontal", "vertical")).train.class_names[0] == "horizontal"
-    with pytest.raises(DataError, match="the classes horizontal, vertical; expected a, b, as the"):
+    assert load("lines", classes=("vertical", "horizontal")).train.class_names[0] == "vertical"
+    with pytest.raises(DataError, match="the classes vertical, horizontal; expected a, b, as the"):
         load("lines", classes=("a", "b"))
 
 

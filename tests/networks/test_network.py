@@ -13,6 +13,7 @@ from handgrad.layers import (
     Dense,
     Dropout,
     Flatten,
+    Layer,
     LeakyReLU,
     ReLU,
     Sigmoid,
@@ -23,6 +24,7 @@ from handgrad.layers import (
 from handgrad.losses import CrossEntropy, SoftmaxCrossEntropy
 from handgrad.networks import Network, layer_rows
 from handgrad.optimizers import SGD, AdamW
+from handgrad.tables import members
 from handgrad.training import by_the_book, fit
 
 SHAPE, CLASSES = (3, 3, 2), 3
@@ -48,6 +50,11 @@ WHOLE = (
 """Every layer there is; the softmax is left away where the loss has it inside."""
 
 SMALL = (Dropout(0.5), Flatten(), Dense(4), ReLU(), Dense(CLASSES))
+
+
+def test_the_whole_has_every_layer_of_the_package():
+    kinds = {n for n, kind in members(Layer).items() if kind.__module__.startswith("handgrad.")}
+    assert {layer.name for layer in WHOLE} == kinds
 
 
 def made(architecture, seed=0, dtype=np.float64):
@@ -137,7 +144,7 @@ def test_ten_training_steps_beside_pytorch(torch, loss, kind):
 @pytest.mark.parametrize("n", [1, 5])
 def test_the_whole_gradient_is_the_derivative(n, check_gradients):
     network = made(WHOLE)
-    x, labels = batch(n)
+    x, _ = batch(n)
     draws = network.draw(n, np.random.default_rng(2))
     gradient = network.gradient()
     outputs, memories = network.forward(x, draws)

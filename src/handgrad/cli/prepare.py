@@ -45,7 +45,7 @@ def prepare(
       handgrad prepare photos/ small.h5 --size 32x32 --resample nearest
     """
     from handgrad.cli.viewer import Terminal
-    from handgrad.datasets import Preparation, load
+    from handgrad.datasets import Preparation, read_folder
     from handgrad.errors import HandgradError
     from handgrad.storage import write_prepared
 
@@ -58,7 +58,7 @@ def prepare(
         raise HandgradError(f"{out}: the file is there already; --force replaces it")
     preparation = Preparation(int(height), int(width), 1 if grey else 3, resample)  # type: ignore[arg-type]
     with Terminal(sys.stderr) as viewer:
-        splits = load(Path(folder), preparation, test=0.0, skip_bad=skip_bad, each=viewer.loading)
+        splits = read_folder(Path(folder), preparation, skip_bad=skip_bad, each=viewer.loading)
     write_prepared(splits, out)
     parts = {"train": splits.train, "test": splits.test, **splits.others}
     counts = {name: len(dataset) for name, dataset in parts.items() if dataset is not None}

@@ -107,8 +107,9 @@ def _told(run: Run) -> str:
             f"95 % interval {span(found['test_low'], found['test_high'])}"
         )
     for key, value in found.items():
-        if key.endswith("_accuracy") and key.split("_")[0] not in ("train", "test", "validation"):
-            lines.append(f"         {percent(value)} on {key.removesuffix('_accuracy')}")
+        name = key.removesuffix("_accuracy")
+        if name != key and name not in ("train", "test", "validation"):
+            lines.append(f"         {percent(value)} on {name.replace('_', ' ')}")
     again = [figures["test_accuracy"] for figures in found["repeats"]["runs"]]
     if again:
         what = "random splits" if found["repeats"]["split"] == "random" else "other seeds"

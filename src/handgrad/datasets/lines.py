@@ -2,10 +2,9 @@
 
 The published 24 images, the two published validation sets, and as many random ones as wanted.
 
-A row of the published files is read row by row into a picture, as every image here, so that
-flattening a picture gives the row back and the published training is met number by number. In
-this reading class 0 is a horizontal and class 1 a vertical line. The origin draws a row as
-``reshape(3, 3).T`` and therefore calls class 0 vertical: the same numbers, seen in a mirror.
+The pictures stand as the origin draws them, where class 0 is a vertical and class 1 a horizontal
+line. A row of its files holds a picture column by column (it is drawn as ``reshape(3, 3).T``), so a
+network that is to meet the published numbers is fed the columns: ``Preparation.transposed``.
 
 Source: dmattek/tutorial-classify-nano, its files in ``data`` and its text.
 """
@@ -26,7 +25,7 @@ from handgrad.errors import DataError
 
 __all__ = ["CLASSES", "VALIDATION", "published_lines", "random_lines", "read_csv", "read_lines"]
 
-CLASSES = ("horizontal", "vertical")
+CLASSES = ("vertical", "horizontal")
 VALIDATION = ("lines_3x3_valid_1.csv", "lines_3x3_valid_2.csv")
 
 FULL = (1.0, 1.0, 1.0)
@@ -116,13 +115,14 @@ def read_csv(path: Path) -> Dataset:
             found = f"{','.join(row)[:60]!r} in row {place + 2}"
             raise DataError(path, found, "nine pixels and a class (0 or 1)")
         pixels[place], labels[place] = values[:9], int(values[9])
-    return Dataset(pixels.reshape(-1, 3, 3, 1), labels, CLASSES, name=str(path))
+    images = pixels.reshape(-1, 3, 3, 1).swapaxes(1, 2)
+    return Dataset(np.ascontiguousarray(images), labels, CLASSES, name=str(path))
 
 
 def _dimmed_lines() -> Dataset:
     """Validation set 1: 18 full lines with one pixel at 0.4.
 
-    The published file has one of its pixels a column beside the line (its fifteenth image); here
+    The published file has one of its pixels beside the line (its fifteenth image); here
     all are on the line, as its description says.
     """
     dimmed = ((1.0, 1.0, 0.4), (0.4, 1.0, 1.0), (1.0, 0.4, 1.0))
@@ -141,7 +141,7 @@ def _dataset(drawn: Sequence[tuple[int, int, Any]], name: str) -> Dataset:
     images: NDArray[np.float64] = np.zeros((len(drawn), 3, 3, 1))
     for image, (label, position, line) in zip(images, drawn, strict=True):
         if label == 0:
-            image[position, :, 0] = line
-        else:
             image[:, position, 0] = line
+        else:
+            image[position, :, 0] = line
     return Dataset(images, np.array([label for label, _, _ in drawn]), CLASSES, name=name)

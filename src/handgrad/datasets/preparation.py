@@ -58,6 +58,8 @@ class Preparation:
         pixels a little
     scale : "unit" brings 0..255 to 0..1 (floats are in 0..1 already); "none" leaves 0..255
     mean, deviation : one number a channel, subtracted and divided by after scaling, or None
+    transposed : the network is fed each picture column by column, as the tutorial on 3x3 lines
+        does; for square pictures
 
     Raises
     ------
@@ -72,12 +74,15 @@ class Preparation:
     scale: Literal["unit", "none"] = "unit"
     mean: tuple[float, ...] | None = None
     deviation: tuple[float, ...] | None = None
+    transposed: bool = False
 
     def __post_init__(self) -> None:
         if self.height < 1 or self.width < 1:
             raise ValueError(f"found a size of {self.height}x{self.width}; expected at least 1x1")
         if self.channels not in (1, 3):
             raise ValueError(f"found {self.channels} channels; expected 1 (grey) or 3 (colour)")
+        if self.transposed and self.height != self.width:
+            raise ValueError(f"found {self.height}x{self.width}; expected a square to transpose")
         if (self.mean is None) != (self.deviation is None):
             raise ValueError("found one of mean and deviation; expected both or neither")
         for values in (self.mean, self.deviation):
@@ -225,7 +230,7 @@ def numbers(
     if preparation.mean is not None and preparation.deviation is not None:
         x -= np.asarray(preparation.mean, dtype=dtype)
         x /= np.asarray(preparation.deviation, dtype=dtype)
-    return x
+    return np.ascontiguousarray(x.swapaxes(1, 2)) if preparation.transposed else x
 
 
 def measured(preparation: Preparation, images: NDArray[Any]) -> Preparation:

@@ -4,6 +4,7 @@
 The command line adds only words and bars.
 """
 
+from handgrad.experiments.conduct import train
 from handgrad.experiments.evaluation import Evaluation, evaluate
 from handgrad.experiments.experiment import Experiment
 from handgrad.experiments.recipe import (
@@ -15,7 +16,6 @@ from handgrad.experiments.recipe import (
 )
 from handgrad.experiments.run import Run, run_folder, save_run
 from handgrad.experiments.threads import blas_threads, cores, limited
-from handgrad.experiments.conduct import train
 
 __all__ = [
     "Evaluation",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from handgrad.experiments.experiment import Experiment
 from handgrad.networks import Model
 from handgrad.storage import made_folder
@@ -48,10 +50,9 @@ def draw_pictures(experiment: Experiment, model: Model, folder: Path) -> None:
     called = probabilities.argmax(axis=1)
     matrix = confusion_matrix(called, shown.labels, len(model.class_names))
     save(confusion(matrix, model.class_names), folder / "confusion.png")
-    first = slice(MOST)
+    # Evenly over the set, which is often sorted by class.
+    some = np.unique(np.linspace(0, len(shown) - 1, MOST).round().astype(int))
     save(
-        predictions(
-            shown.images[first], shown.labels[first], probabilities[first], model.class_names
-        ),
+        predictions(shown.images[some], shown.labels[some], probabilities[some], model.class_names),
         folder / "predictions.png",
     )

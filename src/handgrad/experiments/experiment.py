@@ -250,7 +250,9 @@ def loaded(data: Data, seed: int, progress: Progress | None = None) -> Splits:
     asked = None
     if data.size is not None or data.channels is not None:
         height, width = data.size or (64, 64)
-        asked = Preparation(height, width, data.channels or 3, data.resample, data.draft)
+        asked = Preparation(
+            height, width, data.channels or 3, data.resample or "bilinear", data.draft
+        )
     return load(
         data.source,
         asked,
@@ -265,9 +267,7 @@ def loaded(data: Data, seed: int, progress: Progress | None = None) -> Splits:
 def _preparation(data: Data, splits: Splits, train: Dataset) -> Preparation:
     """The contract that goes into the model: as loaded, scaled, and normalized by the training."""
     preparation = splits.preparation or natural(train.images)
-    preparation = dataclasses.replace(
-        preparation, resample=data.resample, draft=data.draft, scale=data.scale
-    )
+    preparation = dataclasses.replace(preparation, scale=data.scale, transposed=data.transposed)
     return measured(preparation, train.images) if data.normalize else preparation
 
 

@@ -39,11 +39,12 @@ class Data:
     source : the name of a data set, a prepared .h5, or a folder of images
     size : height and width; None for that of the data (64 x 64 for photographs)
     channels : 1 grey, 3 colour; None for that of the data
-    resample : the filter when an image is resized
+    resample : the filter when an image is resized; None for that of the data, or bilinear
     draft : let JPEG be decoded small; quicker, and changes pixels a little
     scale : "unit" brings 0..255 to 0..1
     normalize : subtract each channel's mean and divide by its deviation, measured on the training
         part and stored in the model
+    transposed : feed the network each picture column by column
     classes : the order of the class folders; by name if empty
     skip_bad : go on without the images of a folder that do not decode
     test : the part of a folder that is kept for the test, if it has no test folder
@@ -53,10 +54,11 @@ class Data:
     source: str
     size: tuple[int, ...] | None = None
     channels: Literal[1, 3] | None = None
-    resample: Literal["nearest", "bilinear", "bicubic", "lanczos", "box", "hamming"] = "bilinear"
+    resample: Literal["nearest", "bilinear", "bicubic", "lanczos", "box", "hamming"] | None = None
     draft: bool = False
     scale: Literal["unit", "none"] = "unit"
     normalize: bool = False
+    transposed: bool = False
     classes: tuple[str, ...] = ()
     skip_bad: bool = False
     test: float = 0.2
@@ -226,6 +228,9 @@ def read_recipe(source: str | os.PathLike[str]) -> dict[str, Any]:
         table = read_recipe("folder")
         table["name"] = path.resolve().stem
         table["data"]["source"] = str(path.resolve())
+        if path.is_file():  # its images have their size already
+            for key in ("size", "channels", "resample"):
+                table["data"].pop(key, None)
         return table
     if path.exists():
         raise DataError(path, "a file of another kind", "a recipe (.toml), a .h5, or a folder")

@@ -4,8 +4,8 @@
 Experiments and the command line loop over what it yields; it writes no file and prints nothing.
 """
 
-from handgrad.training.loop import BatchSource, State, fit
 from handgrad.training.gradient import by_the_book
+from handgrad.training.loop import BatchSource, State, fit
 from handgrad.training.metrics import (
     ClassScore,
     accuracy,
