@@ -65,7 +65,7 @@ def from_table(kind: type[T], table: object, where: str = "") -> T:
     values = {}
     for key, value in table.items():
         if key not in fields:
-            raise RecipeError(f"{place}: unknown key {key!r}{nearest(key, fields)}")
+            raise RecipeError(f"{place}: unknown key {key!r}{nearest(str(key), fields)}")
         values[key] = _value(hints[key], value, f"{where}.{key}" if where else key)
     for field in fields.values():
         required = (

@@ -40,4 +40,4 @@ def test_the_derivative_taken_at_the_kink(name, slope):
 
 def test_dropout_keeps_and_scales():
     x, kept = np.array([[1.0, 2.0, 3.0, 4.0]]), np.array([[True, False, True, False]])
-    np.testing.assert_array_equal(calculus.dropout(x, kept, 0.5), [[2.0, 0.0, 6.0, 0.0]])
+    np.testing.assert_array_equal(calculus.dropout(x, kept, 0.75), [[4.0, 0.0, 12.0, 0.0]])

@@ -259,7 +259,7 @@ def a_source(files: tuple[File, ...], **more: object) -> Source:
 
     layout = (("a-set", tuple(file.name for file in files)),)
     settings = {"layouts": layout, "files": files} | more
-    return Source("a-set", "for this test", "here", "none", "small", read, **settings)  # type: ignore[arg-type]
+    return Source("a-set", "for this test", "here", "none", "small", (2, 2, 1), 2, read, **settings)  # type: ignore[arg-type]
 
 
 def a_file(served: tuple[Path, str], content: bytes = b"content", first: str = "") -> File:

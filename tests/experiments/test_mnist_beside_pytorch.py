@@ -46,7 +46,7 @@ def test_200_steps_agree(torch, images):
     ]
     start = network.vector.copy()
     optimizer = torch.optim.SGD(leaves, lr=0.01)
-    x = train.images.astype(np.float64) / 255
+    x = train.images.reshape(len(train), -1) / 255
     batches = Batches(x, train.labels, 64, experiment.recipe.seed)
 
     for report in experiment.train():

@@ -14,6 +14,8 @@ BY_HAND = [
     (Constant(), 4, [1, 1, 1, 1]),
     (Step(every=0.3, factor=0.1), 10, [1, 1, 1, 0.1, 0.1, 0.1, 0.01, 0.01, 0.01, 0.001]),
     (Step(every=0.25, factor=0.5), 4, [1, 0.5, 0.25, 0.125]),
+    # Parts of 0.6 steps: 0, 1.67, 3.33, 5, 6.67, 8.33 of them; the 5 is 4.999… in floating point
+    (Step(every=0.1, factor=0.5), 6, [1, 1 / 2, 1 / 8, 1 / 32, 1 / 64, 1 / 256]),
     # ½ (1 + cos 0, 45°, 90°, 135°)
     (Cosine(), 4, [1, 0.5 + math.sqrt(0.125), 0.5, 0.5 - math.sqrt(0.125)]),
     (Cosine(final=0.2), 2, [1, 0.6]),

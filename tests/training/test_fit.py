@@ -93,19 +93,17 @@ def test_the_learning_rate_reported_is_that_of_the_last_step_computed(batch_size
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(
-    "optimizer", [SGD(1e40), SGD(1e30, clip_norm=1e30), Adam(1e308), SGD(math.inf)], ids=str
+    "optimizer", [SGD(1e40), SGD(1e300, clip_norm=1.0), Adam(1e308), SGD(math.inf)], ids=str
 )
 @pytest.mark.parametrize("batch_size", [None, 4])
 def test_a_huge_learning_rate_stops_at_finite_weights(batch_size, optimizer, dtype):
-    network, before = made(dtype=dtype), None
-    reports = fitted(network, batch_size, SoftmaxCrossEntropy(penalty=0.1), optimizer, epochs=500)
+    network, state = made(dtype=dtype), State()
+    loss = SoftmaxCrossEntropy(penalty=0.1)
+    reports = fitted(network, batch_size, loss, optimizer, epochs=500, state=state)
     with pytest.raises(NotFiniteError, match=r"^step \d+ \(epoch \d+\): the ") as caught:
-        for _ in reports:
-            before = network.vector.copy()
+        list(reports)
     assert np.isfinite(network.vector).all()
-    if batch_size is None and before is not None:
-        np.testing.assert_array_equal(network.vector, before)
-    assert caught.value.step < 500
+    assert caught.value.step == state.steps
 
 
 def test_a_number_that_is_none_stops_at_its_step():

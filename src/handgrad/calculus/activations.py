@@ -32,7 +32,8 @@ def sigmoid(z: Array) -> Array:
     """The logistic function, ``a = 1 / (1 + e⁻ᶻ)``.
 
     Only e^-|z| is ever computed, which cannot overflow: for z ≥ 0 it is the formula above, for
-    z < 0 the same fraction times eᶻ above and below, eᶻ / (1 + eᶻ).
+    z < 0 the same fraction times eᶻ above and below, eᶻ / (1 + eᶻ). (|z| is written as a choice of
+    sign, so that the formula also holds for complex z, by which its derivative is verified.)
 
     Parameters
     ----------
@@ -45,8 +46,9 @@ def sigmoid(z: Array) -> Array:
     >>> sigmoid(np.array([-1e4, 0.0, 1e4]))
     array([0. , 0.5, 1. ])
     """
-    e = np.exp(-np.abs(z))
-    a: Array = np.where(z >= 0, 1, e)
+    positive = z >= 0
+    e = np.exp(np.where(positive, -z, z))
+    a: Array = np.where(positive, 1, e)
     a /= 1 + e
     return a
 

@@ -5,6 +5,7 @@ Everything but click is imported inside the commands, so that ``--help`` is ther
 
 from __future__ import annotations
 
+import io
 import sys
 
 import click
@@ -15,6 +16,7 @@ from handgrad.cli.lists import datasets, recipes, summary
 from handgrad.cli.predict import predict
 from handgrad.cli.prepare import prepare
 from handgrad.cli.train import train
+from handgrad.cli.verify import verify
 from handgrad.errors import HandgradError
 
 __all__ = ["handgrad", "main"]
@@ -38,22 +40,26 @@ def handgrad() -> None:
     """
 
 
-for command in (train, evaluate, predict, prepare, summary, recipes, datasets):
+for command in (train, evaluate, predict, prepare, verify, summary, recipes, datasets):
     handgrad.add_command(command)
 
 
 def main() -> None:
     """The entry point: run a command, and turn what went wrong into a sentence and a code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a log file may be ASCII or a Windows code page
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = handgrad.main(prog_name="handgrad", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         code = 2
     except HandgradError as error:
-        click.echo(f"handgrad: {error}", err=True)
+        for sentence in (str(error), *getattr(error, "__notes__", [])):
+            click.echo(f"handgrad: {sentence}", err=True)
         code = 2
     except MemoryError:
-        click.echo("handgrad: there is not enough memory for this network and batch", err=True)
+        click.echo("handgrad: found too little memory for images or a network this large", err=True)
         code = 2
     except (KeyboardInterrupt, click.Abort):
         click.echo("handgrad: interrupted", err=True)

@@ -46,13 +46,13 @@ def predict(arguments: tuple[str, ...], out: str | None, as_json: bool) -> int:
     model = (Run(first) if named else Run.newest()).model
     with Terminal(sys.stderr) as viewer:
         found = model.predict(images, each=lambda done, all_: viewer.loading("read", done, all_))
-    if out is not None:
+    faults = sum(prediction.error is not None for prediction in found)
+    if out is not None and faults < len(found):
         _write(found, out)
     if as_json:
         say_json([_table(prediction) for prediction in found])
     else:
         _tell(found)
-    faults = sum(prediction.error is not None for prediction in found)
     return 0 if not faults else 1 if faults < len(found) else 2
 
 
@@ -88,21 +88,26 @@ def _others(prediction: Prediction) -> list[tuple[str, float]]:
 
 
 def _write(found: Sequence[Prediction], out: str) -> None:
-    """Each image with its label on it, as PNG, under its own name; equal names are numbered."""
+    """Each image with its label on it, as PNG, under its own name.
+
+    Equal names are numbered, also where that is only so on a system that ignores case, and so is
+    the name of a file that was read: no photograph is replaced by its copy with a label.
+    """
     from PIL import Image
 
     from handgrad.pictures import labelled
     from handgrad.storage import made_folder, written
 
     folder = made_folder(out)
+    read = {Path(prediction.file).resolve() for prediction in found}
     taken: set[str] = set()
     for prediction in found:
         if prediction.error is None:
             stem = name = Path(prediction.file).stem
             number = 2
-            while name in taken:
+            while name.casefold() in taken or (folder / f"{name}.png").resolve() in read:
                 name, number = f"{stem}-{number}", number + 1
-            taken.add(name)
+            taken.add(name.casefold())
             with Image.open(prediction.file) as image:
                 drawn = labelled(image, f"{prediction.label} {percent(prediction.probability)}")
             with written(folder / f"{name}.png") as path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -47,15 +48,18 @@ def prepare(
     from handgrad.cli.viewer import Terminal
     from handgrad.datasets import Preparation, read_folder
     from handgrad.errors import HandgradError
-    from handgrad.storage import write_prepared
+    from handgrad.storage import made_folder, write_prepared
 
-    height, _, width = size.partition("x")
-    if not (height.isdigit() and width.isdigit() and int(height) and int(width)):
+    if not re.fullmatch("0*[1-9][0-9]*x0*[1-9][0-9]*", size):
         raise HandgradError(f"--size {size}: found no HEIGHTxWIDTH; expected such as 64x64")
     if not Path(folder).is_dir():
         raise HandgradError(f"{folder}: found no such folder; expected one with a folder per class")
+    if Path(out).is_dir():
+        raise HandgradError(f"{out}: found a folder; expected the name of a file to write")
     if Path(out).exists() and not force:
         raise HandgradError(f"{out}: the file is there already; --force replaces it")
+    made_folder(Path(out).parent)  # before hours are spent, not after
+    height, width = size.split("x")
     preparation = Preparation(int(height), int(width), 1 if grey else 3, resample)  # type: ignore[arg-type]
     with Terminal(sys.stderr) as viewer:
         splits = read_folder(Path(folder), preparation, skip_bad=skip_bad, each=viewer.loading)

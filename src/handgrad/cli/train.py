@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -28,6 +30,7 @@ __all__ = ["train"]
 @click.option("--force", is_flag=True, help="Write into --out even if it is not empty.")
 @click.option("--set", "settings", multiple=True, metavar="PATH=VALUE", help="Any recipe value.")
 @click.option("--skip-bad", is_flag=True, help="Go on without images that do not decode.")
+@click.option("--verify", is_flag=True, help="Put the gradient certificate into the model.")
 @click.option("--quiet", is_flag=True, help="Say nothing while it runs.")
 @as_json
 def train(
@@ -43,6 +46,7 @@ def train(
     force: bool,
     settings: tuple[str, ...],
     skip_bad: bool,
+    verify: bool,
     quiet: bool,
     as_json: bool,
 ) -> int:
@@ -83,7 +87,7 @@ def train(
     given |= {path: value for path, value in asked.items() if value is not None}
     viewer = Terminal(sys.stderr if as_json else sys.stdout, quiet)
     with viewer, interruptible(viewer):
-        run = trained(source, given, out=out, force=force, viewer=viewer)
+        run = trained(source, given, out=out, force=force, verify=verify, viewer=viewer)
     if as_json:
         say_json(run.summary | {"run": str(run.folder)})
     else:
@@ -121,5 +125,8 @@ def _told(run: Run) -> str:
         )
     if found["note"]:
         lines.append(f"note     {found['note']}")
-    lines += [f"run      {run.folder}", "next     handgrad evaluate; handgrad predict IMAGE"]
+    # Without a name the newest under runs/ is meant, which is not one that lies elsewhere.
+    named = "" if run.folder.parent == Path("runs") else f" {shlex.quote(str(run.folder))}"
+    lines.append(f"run      {run.folder}")
+    lines.append(f"next     handgrad evaluate{named}; handgrad predict{named} IMAGE")
     return "\n".join(lines)

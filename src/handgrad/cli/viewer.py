@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 __all__ = ["LINES", "Terminal", "spacing"]
 
-LINES = 50
-"""A run says about so many lines."""
+LINES = 45
+"""Reports that a run says at most, beside a few lines before and after."""
 
 
 def spacing(total: int) -> int:
-    """The round number of reports between two lines, so that about `LINES` are said.
+    """The round number of reports between two lines, so that no more than `LINES` are said.
 
     >>> spacing(30), spacing(201), spacing(2000)
     (1, 5, 50)
@@ -39,6 +39,13 @@ def spacing(total: int) -> int:
         power *= 10
 
 
+class _Console(Console):
+    """Falls silent when nobody reads any more (``| head``): the training goes on."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+
+
 class Terminal(Viewer):
     """Bars on a terminal, plain lines elsewhere; the first Ctrl-C ends after the current step.
 
@@ -49,9 +56,9 @@ class Terminal(Viewer):
     """
 
     def __init__(self, stream: TextIO, quiet: bool = False) -> None:
-        self.console = Console(file=stream, highlight=False, soft_wrap=True)
+        self.console = _Console(file=stream, highlight=False, soft_wrap=True)
         self.quiet = quiet
-        self.interrupted = False
+        self.training = self.interrupted = False
         self.bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -144,7 +151,10 @@ class _Watched:
         viewer = self.viewer
         if viewer.interrupted:
             return
+        viewer.training = True
         if epoch == 0:
+            if "train" in viewer._tasks:  # of the seed before
+                viewer.bar.remove_task(viewer._tasks["train"])
             total = viewer._epochs * self.steps_per_epoch
             viewer._tasks["train"] = viewer.bar.add_task("training", total=total)
         for batch in self.batches(epoch):
@@ -155,7 +165,7 @@ class _Watched:
 
 
 class interruptible:
-    """Within the block the first Ctrl-C is a wish; the second ends at once."""
+    """Once the training runs, the first Ctrl-C is a wish; before, and the second, ends at once."""
 
     def __init__(self, viewer: Terminal) -> None:
         self.viewer = viewer
@@ -167,7 +177,7 @@ class interruptible:
         signal.signal(signal.SIGINT, self.before)
 
     def _wish(self, signum: int, frame: FrameType | None) -> None:
-        if self.viewer.interrupted:
+        if self.viewer.interrupted or not self.viewer.training:
             raise KeyboardInterrupt
         self.viewer.interrupted = True
         print("stopping after this step; once more to stop at once", file=sys.stderr)

@@ -17,8 +17,8 @@ as_json = click.option(
 
 
 def say_json(value: Any) -> None:
-    """One JSON value on one line; what is no finite number is null."""
-    click.echo(json.dumps(_finite(value), ensure_ascii=False, allow_nan=False))
+    """One JSON value on one line, in ASCII for any terminal; what is no finite number is null."""
+    click.echo(json.dumps(_finite(value), allow_nan=False))
 
 
 def _finite(value: Any) -> Any:

@@ -55,6 +55,7 @@ class Source:
     about : one line
     origin : who made it, and the page that tells
     licence, size : as stated there
+    shape, classes : of one image (64 x 64 for photographs of many sizes), and how many labels
     layouts : folders below `HANDGRAD_DATA` or the cache, each with the names it must hold; a file
         may also have ``.gz`` behind its name. None: the data come with the program
     files : what is fetched, into the first of the layouts
@@ -68,6 +69,8 @@ class Source:
     origin: str
     licence: str
     size: str
+    shape: tuple[int, int, int]
+    classes: int
     read: Read
     layouts: tuple[tuple[str, tuple[str, ...]], ...] = ()
     files: tuple[File, ...] = ()
@@ -375,6 +378,8 @@ _SOURCES = (
         "dmattek/tutorial-classify-nano",
         "MIT",
         "24 + 18 + 24 images, generated",
+        (3, 3, 1),
+        2,
         _read_lines,
         (("lines", lines.VALIDATION),),
     ),
@@ -385,6 +390,8 @@ _SOURCES = (
         "as it comes with scikit-learn",
         "BSD 3-Clause (scikit-learn)",
         "1,442 + 355 images, embedded",
+        (8, 8, 1),
+        10,
         _read_digits,
     ),
     Source(
@@ -393,6 +400,8 @@ _SOURCES = (
         "Y. LeCun, C. Cortes, C. Burges, yann.lecun.com/exdb/mnist",
         "none stated there; commonly listed as CC BY-SA 3.0",
         "60,000 + 10,000 images, 12 MB",
+        (28, 28, 1),
+        10,
         partial(_read_idx, class_names=DIGITS),
         (("mnist", IDX_FILES), ("MNIST/raw", IDX_FILES)),
         _idx_files(
@@ -414,6 +423,8 @@ _SOURCES = (
         "Zalando Research, github.com/zalandoresearch/fashion-mnist",
         "MIT",
         "60,000 + 10,000 images, 31 MB",
+        (28, 28, 1),
+        10,
         partial(_read_idx, class_names=CLOTHES),
         (("fashion-mnist", IDX_FILES), ("FashionMNIST/raw", IDX_FILES)),
         _idx_files(
@@ -432,6 +443,8 @@ _SOURCES = (
         "A. Krizhevsky, V. Nair, G. Hinton, www.cs.toronto.edu/~kriz/cifar.html",
         "none stated; the page asks for a citation",
         "50,000 + 10,000 images, 162 MB",
+        (32, 32, 3),
+        10,
         _read_cifar,
         (("cifar-10-batches-bin", cifar.BINARY), ("cifar-10-batches-py", cifar.PYTHON)),
         (
@@ -449,6 +462,8 @@ _SOURCES = (
         "programming assignments of Neural Networks and Deep Learning (deeplearning.ai)",
         "none stated",
         "209 + 50 images, 3 MB",
+        (64, 64, 3),
+        2,
         _read_cats,
         (("cat-vs-noncat", hdf5.CATS),),
         by_hand=(
@@ -462,6 +477,8 @@ _SOURCES = (
         "Fei-Fei Li, M. Andreetto, M. Ranzato, P. Perona, doi:10.22002/D1.20086",
         "CC BY 4.0",
         "1,500 + 98 images, 15 MB (in an archive of 137 MB)",
+        (64, 64, 3),
+        2,
         _read_airplane_bike,
         (
             ("caltech101", CALTECH),

@@ -16,6 +16,7 @@ from handgrad.experiments.recipe import (
 )
 from handgrad.experiments.run import Run, run_folder, save_run
 from handgrad.experiments.threads import blas_threads, cores, limited
+from handgrad.experiments.verified import model_check, recipe_checks
 
 __all__ = [
     "Evaluation",
@@ -26,8 +27,10 @@ __all__ = [
     "cores",
     "evaluate",
     "limited",
+    "model_check",
     "parsed",
     "read_recipe",
+    "recipe_checks",
     "recipe_names",
     "run_folder",
     "save_run",

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
-from handgrad.errors import NotFiniteError
+from handgrad.errors import NotFiniteError, RecipeError
 from handgrad.experiments.experiment import Experiment
 from handgrad.experiments.recipe import read_recipe, with_settings
 from handgrad.experiments.run import Run, run_folder, save_run
+from handgrad.experiments.verified import model_check
 from handgrad.training import BatchSource, Report
+from handgrad.verification import certificate, checks
+from handgrad.verification import verify as verified
 
 __all__ = ["Viewer", "train"]
 
@@ -43,6 +47,7 @@ def train(
     *,
     out: str | os.PathLike[str] | None = None,
     force: bool = False,
+    verify: bool = False,
     viewer: Viewer | None = None,
 ) -> Run:
     """Train, and leave a run behind.
@@ -53,6 +58,7 @@ def train(
     settings : values of the recipe by path, such as ``{"training.epochs": 3}``
     out : the run's folder; None for ``runs/NAME-TIME``
     force : write into ``out`` even if it is not empty
+    verify : put the gradient certificate into the model file
     viewer : is told how it goes
 
     Raises
@@ -70,8 +76,13 @@ def train(
     >>> folder.cleanup()
     """
     viewer = viewer or Viewer()
-    table = with_settings(read_recipe(source), settings or {})
-    experiment = Experiment(table, progress=viewer.loading)
+    try:
+        table = with_settings(read_recipe(source), settings or {})
+        experiment = Experiment(table, progress=viewer.loading)
+    except RecipeError as error:
+        if Path(source).suffix != ".toml":
+            raise
+        raise RecipeError(f"{os.fspath(source)}: {error}") from None
     fault: NotFiniteError | None = None
     repeats: list[dict[str, Any]] = []
     with run_folder(experiment.recipe.name, out, force) as (beside, target):
@@ -79,13 +90,19 @@ def train(
         try:
             for report in experiment.train(viewer.watch):
                 viewer.report(report)
-            if not viewer.interrupted:
-                for seed, figures in experiment.repeats():
-                    repeats.append({"seed": seed, **figures})
-                    viewer.repeats(seed, figures)
+            for seed, figures in experiment.repeats(viewer.watch):
+                if viewer.interrupted:
+                    break
+                repeats.append({"seed": seed, **figures})
+                viewer.repeats(seed, figures)
         except NotFiniteError as error:
             fault = error
-        save_run(experiment, beside, repeats)
+            fault.add_note(f"the run with these weights is in {target}")
+        if verify:
+            checked = {**checks(), "model": model_check(experiment.model(), experiment.recipe.name)}
+            experiment.certificate = certificate(verified(checked.items()))
+        stopped = str(fault) if fault else "interrupted" if viewer.interrupted else None
+        save_run(experiment, beside, repeats, stopped)
     if fault:
         raise fault
     return Run(target)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,6 @@ from handgrad.experiments.experiment import Progress, loaded
 from handgrad.experiments.recipe import Recipe
 from handgrad.experiments.run import Run
 from handgrad.networks import Model
-from handgrad.tables import to_table
 from handgrad.training import (
     ClassScore,
     baseline,
@@ -52,9 +51,8 @@ class Evaluation:
     others: dict[str, float] = field(default_factory=dict)
 
     def table(self) -> dict[str, Any]:
-        """As plain data."""
-        table: dict[str, Any] = to_table(self)
-        return table
+        """As plain data; a precision or recall that there is none of is None."""
+        return asdict(self)
 
 
 def evaluate(
@@ -131,7 +129,7 @@ def _recorded(run: Run, progress: Progress | None) -> Splits:
     recipe = Recipe.of(run.recipe, classes=len(run.model.class_names))
     try:
         splits = loaded(recipe.data, recipe.seed, progress)
-    except DataError as error:
+    except HandgradError as error:
         raise HandgradError(
             f"the images recorded with the model: {error} (or give --data)"
         ) from None

@@ -19,6 +19,7 @@ from handgrad.datasets import (
     Dataset,
     Preparation,
     Splits,
+    catalogue,
     load,
     measured,
     natural,
@@ -26,7 +27,8 @@ from handgrad.datasets import (
     part,
     redrawn,
 )
-from handgrad.experiments.recipe import Data, Recipe
+from handgrad.errors import RecipeError
+from handgrad.experiments.recipe import Data, Recipe, Training
 from handgrad.experiments.threads import blas_threads, cores, limited
 from handgrad.networks import Model, Network
 from handgrad.training import (
@@ -64,6 +66,7 @@ class Experiment:
     network : with its first values, then the trained ones
     state : the updates made
     history : the reports so far
+    certificate : goes into the model file, if there is one
 
     >>> experiment = Experiment({"name": "tiny", "data": {"source": "lines"},
     ...     "architecture": [{"layer": "dense", "units": "classes"}],
@@ -91,6 +94,7 @@ class Experiment:
             self.train_set, self.validation_set = part(
                 self.whole_train, data.validation, _generator(seed, VALIDATION_SPLIT)
             )
+        _check_validation(self.recipe.training, self.validation_set is not None)
         self.preparation = _preparation(data, self.splits, self.train_set)
         self.network = Network(
             self.recipe.architecture, self.preparation.shape, dtype=self.recipe.dtype
@@ -106,6 +110,7 @@ class Experiment:
         self.history: list[Report] = []
         self.state = State()
         self.seconds = 0.0
+        self.certificate: dict[str, Any] | None = None
 
     def train(
         self, watch: Callable[[BatchSource], BatchSource] = lambda batches: batches
@@ -195,10 +200,13 @@ class Experiment:
                 found[f"{name}_accuracy".replace(" ", "_")] = self._accuracy(other)
         return found
 
-    def repeats(self) -> Iterator[tuple[int, dict[str, Any]]]:
+    def repeats(
+        self, watch: Callable[[BatchSource], BatchSource] = lambda batches: batches
+    ) -> Iterator[tuple[int, dict[str, Any]]]:
         """The same training with other seeds, one after another: (seed, its figures).
 
         With ``split = "random"`` the training and test images are pooled and dealt anew, by seed.
+        ``watch`` is that of `train`.
         """
         table = self.recipe.table() | {"repeats": {}}
         for seed in self.recipe.repeats.seeds:
@@ -206,7 +214,7 @@ class Experiment:
             if self.recipe.repeats.split == "random" and splits.test is not None:
                 splits = redrawn(splits, _generator(seed, TEST_SPLIT))
             again = Experiment(table | {"seed": seed}, splits=splits)
-            for _ in again.train():
+            for _ in again.train(watch):
                 pass
             yield seed, again.figures()
 
@@ -235,6 +243,8 @@ class Experiment:
             "versions": {"handgrad": __version__, "numpy": np.__version__},
             "trained": self.history[-1].known() if self.history else {},
         }
+        if self.certificate is not None:
+            about["certificate"] = self.certificate
         test = self.splits.test
         if test is not None:
             about["test"] = {
@@ -249,7 +259,7 @@ def loaded(data: Data, seed: int, progress: Progress | None = None) -> Splits:
     """The images that a recipe names, with the test part that its seed deals out."""
     asked = None
     if data.size is not None or data.channels is not None:
-        height, width = data.size or (64, 64)
+        height, width = data.size or _own_size(data.source)
         asked = Preparation(
             height, width, data.channels or 3, data.resample or "bilinear", data.draft
         )
@@ -264,10 +274,39 @@ def loaded(data: Data, seed: int, progress: Progress | None = None) -> Splits:
     )
 
 
+def _own_size(source: str) -> tuple[int, int]:
+    """Height and width of a source's images, for a recipe that leaves them to the source."""
+    known = catalogue()
+    if source in known:
+        return known[source].shape[:2]
+    path = Path(source)
+    if path.is_file():
+        _, height, width, _ = load(path, test=0.0).train.images.shape
+        return height, width
+    return 64, 64
+
+
+def _check_validation(training: Training, there: bool) -> None:
+    """Refuse to wait for a figure that no report will have."""
+    goal = training.goal()
+    waits = "patience" if training.patience else "until" if goal and "valid" in goal[0] else None
+    if waits and not there:
+        raise RecipeError(
+            f"training.{waits}: found no validation part to judge by; expected one, such as by "
+            "data.validation = 0.1"
+        )
+
+
 def _preparation(data: Data, splits: Splits, train: Dataset) -> Preparation:
     """The contract that goes into the model: as loaded, scaled, and normalized by the training."""
     preparation = splits.preparation or natural(train.images)
-    preparation = dataclasses.replace(preparation, scale=data.scale, transposed=data.transposed)
+    preparation = dataclasses.replace(
+        preparation,
+        resample=data.resample or preparation.resample,
+        draft=data.draft or preparation.draft,
+        scale=data.scale,
+        transposed=data.transposed,
+    )
     return measured(preparation, train.images) if data.normalize else preparation
 
 

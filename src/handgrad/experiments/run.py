@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import platform
+import re
 import shutil
 import tempfile
 import tomllib
@@ -56,8 +57,12 @@ class Run:
 
     @staticmethod
     def newest(runs: str | os.PathLike[str] = "runs") -> Run:
-        """The run written last under a folder."""
-        models = list(Path(runs).glob(f"*/{MODEL}"))
+        """The run written last under a folder; hidden ones are unfinished."""
+        models = [
+            model
+            for model in Path(runs).glob(f"*/{MODEL}")
+            if not model.parent.name.startswith(".")
+        ]
         if not models:
             raise DataError(runs, "no run in it", "one; `handgrad train` makes it")
         return Run(max(models, key=lambda model: (model.stat().st_mtime_ns, model)).parent)
@@ -75,7 +80,7 @@ class Run:
             return about
         try:
             table = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise DataError(path, f"what is not TOML ({error})", "a recipe in TOML") from None
         # A model that was laid beside another run's recipe is not of that run.
         return table if table.get("name") == about.get("name") else about
@@ -123,8 +128,9 @@ def run_folder(
     out : the run's own folder
     force : whether ``out`` may hold files already; those of the same name are replaced
     """
-    target = _unused(name) if out is None else Path(out)
-    if target.exists():
+    target = _reserved(name) if out is None else Path(out)
+    parent = target.parent
+    if out is not None and target.exists():
         if not target.is_dir():
             raise HandgradError(f"{target}: found a file; expected a folder to write the run to")
         made_folder(target)
@@ -132,19 +138,32 @@ def run_folder(
             raise HandgradError(
                 f"{target}: the folder is not empty; --force writes into it all the same"
             )
-    beside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=made_folder(target.parent)))
+        parent = target  # what is around it may belong to somebody else, or be another disk
+    beside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=made_folder(parent)))
     try:
         yield beside, target
         _moved(beside, target)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+        if out is None:
+            with contextlib.suppress(OSError):  # empty, where the block failed
+                target.rmdir()
 
 
-def save_run(experiment: Experiment, folder: Path, repeats: list[dict[str, Any]]) -> dict[str, Any]:
+def save_run(
+    experiment: Experiment,
+    folder: Path,
+    repeats: list[dict[str, Any]],
+    stopped: str | None = None,
+) -> dict[str, Any]:
     """Write what a training leaves behind into a folder, and return its summary.
 
     ``recipe.toml`` is what was run, ``history.jsonl`` one report a line, ``model.safetensors`` and
     the two before it equal for equal trainings; ``summary.json`` holds whatever may differ.
+
+    Parameters
+    ----------
+    stopped : why the training ended before its recipe said so; None where it did not
     """
     recipe = experiment.recipe
     model = experiment.model()
@@ -159,6 +178,7 @@ def save_run(experiment: Experiment, folder: Path, repeats: list[dict[str, Any]]
         **experiment.figures(),
         "epochs": experiment.epochs,
         "steps": experiment.state.steps,
+        "stopped": stopped,
         "seconds": experiment.seconds,
         "images_per_second": experiment.images_per_second,
         "parameters": experiment.network.layout.learned,
@@ -181,26 +201,34 @@ def save_run(experiment: Experiment, folder: Path, repeats: list[dict[str, Any]]
     return summary
 
 
-def _unused(name: str) -> Path:
-    """A folder under ``runs/`` that does not exist yet, named for the recipe and the time."""
-    target = made_folder("runs") / f"{name}-{datetime.now():%Y-%m-%d-%H%M%S}"
-    later = target
-    for i in itertools.count(2):
-        if not later.exists():
-            return later
-        later = target.with_name(f"{target.name}-{i}")
+def _reserved(name: str) -> Path:
+    """A new empty folder under ``runs/``, named for the recipe and the time.
+
+    It is made at once, so that two trainings that begin together have one each.
+    """
+    # What some system does not take in a name, and a dot that would hide the folder.
+    word = re.sub(r'[<>:"/\\|?*\x00-\x1f]', "-", name).strip(". ") or "run"
+    first = made_folder("runs") / f"{word}-{datetime.now():%Y-%m-%d-%H%M%S}"
+    for i in itertools.count(1):
+        target = first if i == 1 else first.with_name(f"{first.name}-{i}")
+        try:
+            target.mkdir()
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise HandgradError(f"{target}: cannot be written: {error.strerror}") from None
+        return target
     raise AssertionError
 
 
 def _moved(beside: Path, target: Path) -> None:
     """Let a finished folder take its place: whole where nothing is there, else file by file."""
+    beside.chmod(0o777 & ~umask())
+    # An empty folder gives way too, unless it is a link, a disk's root or on Windows.
+    with contextlib.suppress(OSError):
+        beside.rename(target)
+        return
     try:
-        if not target.exists() or not any(target.iterdir()):
-            if target.exists():
-                target.rmdir()
-            beside.chmod(0o777 & ~umask())
-            beside.rename(target)
-            return
         for path in sorted(beside.rglob("*")):
             if path.is_file():
                 place = target / path.relative_to(beside)

@@ -79,7 +79,8 @@ def sigmoid_cross_entropy(z: Array, labels: Array) -> tuple[Array, Array]:
     array([0.693147])
     """
     y = labels.astype(z.dtype)[:, None]
-    losses = np.maximum(z, 0) - y * z + np.log1p(np.exp(-np.abs(z)))
+    positive = z >= 0
+    losses = np.where(positive, z, 0) - y * z + np.log1p(np.exp(np.where(positive, -z, z)))
     dz: Array = sigmoid(z)
     dz -= y
     return losses[:, 0], dz

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from handgrad.arrays import Array
 from handgrad.datasets import Preparation, decode_many, numbers
@@ -57,10 +59,18 @@ class Model:
 
     def __post_init__(self) -> None:
         found, classes = self.network.shapes[-1], len(self.class_names)
+        if len(set(self.class_names)) < classes:
+            raise HandgradError(f"found a class name twice: {', '.join(self.class_names)}")
         if found != (self.loss.outputs(classes),):
             raise HandgradError(
                 f"the network's outputs have shape {found}; {classes} classes and "
                 f"{self.loss.name!r} expect ({self.loss.outputs(classes)},)"
+            )
+        told = self.loss.probabilities(np.zeros((1, *found))).shape[1]
+        if told != classes:
+            raise HandgradError(
+                f"{self.loss.name!r} tells two classes apart; found {classes}, for which "
+                "'softmax cross-entropy' is meant"
             )
         wanted = self.preparation.shape
         if self.network.shapes[0] != wanted:
@@ -71,19 +81,20 @@ class Model:
 
     def probabilities(self, images: Array) -> Array:
         """(N, K) probabilities for (N, H, W, C) images, uint8 or in 0..1, of the model's size."""
+        return self.loss.probabilities(self.outputs(images))
+
+    def labels(self, images: Array) -> Array:
+        """(N,) labels for (N, H, W, C) images: the likeliest class of each."""
+        return self.loss.decide(self.outputs(images))
+
+    def outputs(self, images: Array) -> Array:
+        """What the network says of (N, H, W, C) images, uint8 or in 0..1, of the model's size."""
         if images.shape[1:] != self.preparation.shape:
             raise HandgradError(
                 f"found images of shape {images.shape[1:]}; "
                 f"this model expects {self.preparation.shape}"
             )
-        x = numbers(images, self.preparation, self.network.dtype)
-        return self.loss.probabilities(self.network.outputs(x))
-
-    def labels(self, images: Array) -> Array:
-        """(N,) labels for (N, H, W, C) images: the likeliest class of each."""
-        return self.loss.decide(
-            self.network.outputs(numbers(images, self.preparation, self.network.dtype))
-        )
+        return self.network.outputs(numbers(images, self.preparation, self.network.dtype))
 
     def predict(
         self,
@@ -105,18 +116,20 @@ class Model:
         for i in range(0, len(paths), at_once):
             batch = paths[i : i + at_once]
             images, faults = decode_many(batch, self.preparation, each=_from(i, len(paths), each))
-            rows: Iterator[Array] = iter(self.probabilities(images) if len(images) else [])
+            outputs = self.outputs(images) if len(images) else np.zeros((0, 1))
+            labels = iter(self.loss.decide(outputs))
+            rows = iter(self.loss.probabilities(outputs))
             errors = {fault.path: fault for fault in faults}
             for path in batch:
                 if fault := errors.get(os.fspath(path)):
                     predictions.append(Prediction(os.fspath(path), error=str(fault)))
                 else:
-                    predictions.append(self._prediction(path, next(rows)))
+                    predictions.append(self._prediction(path, int(next(labels)), next(rows)))
         return predictions
 
-    def _prediction(self, path: Path, row: Array) -> Prediction:
+    def _prediction(self, path: Path, label: int, row: Array) -> Prediction:
         probabilities = {name: float(p) for name, p in zip(self.class_names, row, strict=True)}
-        best = self.class_names[int(row.argmax())]
+        best = self.class_names[label]
         return Prediction(os.fspath(path), best, probabilities[best], probabilities)
 
     def __repr__(self) -> str:

@@ -83,12 +83,14 @@ def load_model(path: str | os.PathLike[str]) -> Model:
                 raise DataError(path, f"safetensors without the key {KEY!r}", expected)
             table = json.loads(metadata[KEY])
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
+    except (SafetensorError, OSError, TypeError, KeyError) as error:
         raise DataError(path, f"a file that safetensors refuses ({error})", expected) from None
+    except (ValueError, RecursionError) as error:
+        raise DataError(path, f"metadata that is no JSON ({error})", expected) from None
     if not isinstance(table, dict):
         raise DataError(path, f"metadata that is {type(table).__name__}", expected)
     version = table.get("format")
-    if not isinstance(version, int) or not 1 <= version <= FORMAT:
+    if type(version) is not int or not 1 <= version <= FORMAT:
         raise DataError(path, f"format {version!r}", f"format 1 to {FORMAT} (a newer handgrad?)")
     try:
         return _built(table, tensors, path)
@@ -101,6 +103,11 @@ def load_model(path: str | os.PathLike[str]) -> Model:
 
 
 def _built(table: dict[str, Any], tensors: dict[str, Any], path: str | os.PathLike[str]) -> Model:
+    about = table["about"]
+    if not isinstance(about, dict) or not all(
+        isinstance(about.get(key, {}), dict) for key in ("recipe", "test")
+    ):
+        raise RecipeError("an 'about' that is no table of tables")
     architecture = tuple(
         from_table(Layer, layer, f"architecture.{i}")
         for i, layer in enumerate(table["architecture"])
@@ -129,7 +136,7 @@ def _built(table: dict[str, Any], tensors: dict[str, Any], path: str | os.PathLi
         from_table(Preparation, table["preparation"], "preparation"),
         tuple(str(name) for name in table["class_names"]),
         from_table(Loss, table["loss"], "loss"),
-        dict(table["about"]),
+        about,
     )
 
 

@@ -45,6 +45,8 @@ def made_folder(path: str | os.PathLike[str]) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
+    except FileExistsError:
+        raise HandgradError(f"{folder}: found a file; expected a folder, or none yet") from None
     except OSError as error:
         raise HandgradError(f"{folder}: cannot be written: {_reason(error)}") from None
     return folder

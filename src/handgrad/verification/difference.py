@@ -1,0 +1,103 @@
+"""A derivative computed without any calculus: finite differences, and the complex step.
+
+Central differences, (φ(t + h) - φ(t - h)) / 2h, are off by h² φ'''/6 from the truth and by about
+ε φ/h from rounding; no single h suits every function, so several are tried and the one that agrees
+best is taken: a wrong derivative agrees with none. The complex step, Im φ(t + ih)/h, subtracts
+nothing, so h may be 1e-30 and only rounding of the function itself remains; it holds where φ is
+analytic. Whether it is, is not believed but tried: its value is used only where it agrees with the
+differences.
+
+Source: Squire, Trapp, Using complex variables to estimate derivatives of real functions (SIAM
+Review 40, 1998); Goodfellow et al., Deep Learning (2016), section 11.5, for both.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from handgrad.arrays import Array
+from handgrad.verification.finding import Ledger
+
+__all__ = ["COMPLEX", "DIFFERENCES", "compare_gradient"]
+
+STEPS = (1e-3, 1e-4, 1e-5, 1e-6)
+DIFFERENCES = "central differences"
+COMPLEX = "the complex step"
+TOLERANCE = {DIFFERENCES: 1e-6, COMPLEX: 1e-12}
+
+Scalar = Callable[[Array], complex]
+
+
+def compare_gradient(
+    ledger: Ledger, what: str, phi: Scalar, at: Array, gradient: Array, *, elements: bool = True
+) -> None:
+    """Hold a gradient against numerical derivatives of the same scalar function.
+
+    Parameters
+    ----------
+    what : the argument, for the words of a failure
+    phi : from an array like ``at`` to a number; complex where it is given complex numbers
+    at : where, float64; not changed
+    gradient : what calculus says, of the same shape
+    elements : compare every partial derivative; else only some directional ones
+    """
+    if gradient.shape != at.shape:
+        ledger.fail(f"{what}: a gradient of shape {gradient.shape} for one of shape {at.shape}")
+        return
+    generator = np.random.default_rng(at.size)
+    scale = float(np.abs(gradient).max(initial=0.0))
+    method = COMPLEX if _analytic(phi, at, generator.normal(size=at.shape)) else DIFFERENCES
+    for place, direction in _directions(at, elements, generator):
+        found = float(np.sum(gradient * direction))
+        numbers = (
+            [_complex(phi, at, direction)] if method == COMPLEX else _central(phi, at, direction)
+        )
+        expected = min(numbers, key=lambda number: abs(number - found))
+        ledger.compare(
+            f"{what} {at.shape}{place}",
+            found,
+            expected,
+            # Directions add up as many terms as there are elements; single ones stand alone.
+            scale=scale if elements else scale * float(np.abs(direction).sum()) / at.size**0.5,
+            tolerance=TOLERANCE[method],
+            method=method,
+        )
+
+
+def _directions(
+    at: Array, elements: bool, generator: np.random.Generator
+) -> Iterator[tuple[str, Array]]:
+    if not elements:
+        for i in range(4):
+            yield f", direction {i}", generator.normal(size=at.shape)
+        return
+    for index in np.ndindex(at.shape):
+        direction = np.zeros(at.shape)
+        direction[index] = 1.0
+        yield f", element {index}", direction
+
+
+def _central(phi: Scalar, at: Array, direction: Array) -> list[float]:
+    return [
+        float((phi(at + h * direction) - phi(at - h * direction)).real / (2 * h)) for h in STEPS
+    ]
+
+
+def _complex(phi: Scalar, at: Array, direction: Array) -> float:
+    return float(phi(at + 1e-30j * direction).imag / 1e-30)
+
+
+def _analytic(phi: Scalar, at: Array, direction: Array) -> bool:
+    """Whether the complex step works: tried once, along one direction, against differences."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            step = _complex(phi, at, direction)
+    except (TypeError, ValueError, Warning, AttributeError):
+        return False
+    differences = _central(phi, at, direction)
+    size = max(abs(step), *map(abs, differences))
+    return min(abs(step - d) for d in differences) <= 1e-6 * size

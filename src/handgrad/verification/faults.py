@@ -1,0 +1,539 @@
+"""Mistakes that people make, planted one at a time: the test of the tests.
+
+Each `Fault` is a few characters of a function exchanged for others. `planted` puts it in, in place,
+for the length of a block; a check that does not fail then is a hole in the checks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import inspect
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from handgrad.errors import HandgradError
+from handgrad.verification.certificate import checks, verify
+from handgrad.verification.finding import Finding
+
+__all__ = ["FAULTS", "Fault", "caught", "planted"]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One mistake.
+
+    Parameters
+    ----------
+    name : what was done wrong, in words
+    where : module and function or method, below ``handgrad``: "calculus.affine:affine_backward"
+    right, wrong : what is exchanged, once
+    check : which check is expected to catch it
+    """
+
+    name: str
+    where: str
+    right: str
+    wrong: str
+    check: str
+
+
+@contextlib.contextmanager
+def planted(fault: Fault) -> Iterator[None]:
+    """Within the block, the function is the wrong one, for all who have it already.
+
+    Its code object is exchanged, so that no reference to the function has to be found.
+    """
+    module_name, _, path = fault.where.partition(":")
+    module = importlib.import_module(f"handgrad.{module_name}")
+    function: Any = module
+    for name in path.split("."):
+        function = getattr(function, name)
+    source = textwrap.dedent(inspect.getsource(function))
+    if source.count(fault.right) != 1:
+        raise HandgradError(
+            f"{fault.name}: found {fault.right!r} {source.count(fault.right)} times in "
+            f"{fault.where}; expected it once"
+        )
+    place: dict[str, Any] = {}
+    code = compile(source.replace(fault.right, fault.wrong), f"<{fault.name}>", "exec")
+    exec(code, vars(module), place)
+    before = function.__code__
+    function.__code__ = place[path.rpartition(".")[2]].__code__
+    try:
+        yield
+    finally:
+        function.__code__ = before
+
+
+def caught(fault: Fault) -> Finding | None:
+    """The finding that fails while a fault is planted: of the check expected, else of any."""
+    found = checks()
+    expected = [(fault.check, found.pop(fault.check))]
+    with planted(fault):
+        for finding in verify([*expected, *found.items()]):
+            if not finding.passed:
+                return finding
+    return None
+
+
+_A, _E = "calculus.activations", "losses.cross_entropy"
+
+FAULTS = (
+    # The affine map
+    Fault(
+        "W not transposed for dx",
+        "calculus.affine:affine_backward",
+        "dy @ W.T",
+        "dy @ W.reshape(W.shape[::-1])",
+        "function affine",
+    ),
+    Fault("offset forgotten", "calculus.affine:affine", "y += b", "y += 0 * b", "layer dense"),
+    Fault(
+        "offset's gradient summed over the wrong axis",
+        "calculus.affine:affine_backward_parameters",
+        "np.sum(dy, axis=0, out=db)",
+        "db[...] = np.resize(np.sum(dy, axis=1), db.shape)",
+        "function affine",
+    ),
+    Fault(
+        "offset's gradient a mean where the loss has its own 1/m",
+        "calculus.affine:affine_backward_parameters",
+        "np.sum(dy, axis=0, out=db)",
+        "np.mean(dy, axis=0, out=db)",
+        "function affine",
+    ),
+    Fault(
+        "weights' gradient divided by the batch once more",
+        "calculus.affine:affine_backward_parameters",
+        "np.matmul(x.T, dy, out=dW)",
+        "np.matmul(x.T / len(x), dy, out=dW)",
+        "function affine",
+    ),
+    Fault(
+        "weights' gradient added to what was there",
+        "calculus.affine:affine_backward_parameters",
+        "np.matmul(x.T, dy, out=dW)",
+        "dW += x.T @ dy",
+        "function affine",
+    ),
+    Fault(
+        "offset's gradient of the first sample only",
+        "calculus.affine:affine_backward_parameters",
+        "np.sum(dy, axis=0, out=db)",
+        "db[...] = dy[0]",
+        "function affine",
+    ),
+    # Activations
+    Fault(
+        "mask of ReLU from the wrong side",
+        f"{_A}:relu_backward",
+        "da * (a > 0)",
+        "da * (a < 0)",
+        "function relu",
+    ),
+    Fault(
+        "ReLU's derivative left out",
+        f"{_A}:relu_backward",
+        "da * (a > 0)",
+        "da * 1.0",
+        "function relu",
+    ),
+    Fault(
+        "sigmoid's derivative a(1 + a)",
+        f"{_A}:sigmoid_backward",
+        "Array = 1 - a",
+        "Array = 1 + a",
+        "function sigmoid",
+    ),
+    Fault(
+        "sigmoid's derivative without a",
+        f"{_A}:sigmoid_backward",
+        "dz *= a",
+        "dz *= 1",
+        "function sigmoid",
+    ),
+    Fault(
+        "sigmoid turned around for negative scores",
+        f"{_A}:sigmoid",
+        "np.where(positive, 1, e)",
+        "np.where(positive, e, 1)",
+        "function sigmoid",
+    ),
+    Fault("tanh's derivative 1 - a", f"{_A}:tanh_backward", "a * a", "a * 1", "function tanh"),
+    Fault(
+        "tanh's derivative a factor 2.001 for 2",
+        f"{_A}:tanh_backward",
+        "a * a",
+        "a * a * 2.001 / 2",
+        "function tanh",
+    ),
+    Fault(
+        "ELU's slip of precedence: α eᶻ - 1",
+        f"{_A}:elu",
+        "alpha * np.expm1(np.minimum(z, 0))",
+        "alpha * np.exp(np.minimum(z, 0)) - 1",
+        "function elu",
+    ),
+    Fault(
+        "ELU's derivative without α",
+        f"{_A}:elu_backward",
+        "alpha * np.exp(np.minimum(z, 0))",
+        "np.exp(np.minimum(z, 0))",
+        "function elu",
+    ),
+    Fault(
+        "ELU's derivative f(z) in place of f(z) + α",
+        f"{_A}:elu_backward",
+        "alpha * np.exp(np.minimum(z, 0))",
+        "alpha * np.expm1(np.minimum(z, 0))",
+        "function elu",
+    ),
+    Fault(
+        "leak forgotten on the way back",
+        f"{_A}:leaky_relu_backward",
+        "da * slope",
+        "da * 0",
+        "function leaky_relu",
+    ),
+    Fault(
+        "leak on the positive side",
+        f"{_A}:leaky_relu_backward",
+        "np.where(z > 0",
+        "np.where(z < 0",
+        "function leaky_relu",
+    ),
+    Fault(
+        "GELU's derivative without its second term",
+        f"{_A}:gelu_backward",
+        "+ z * density",
+        "+ 0 * density",
+        "function gelu",
+    ),
+    Fault(
+        "GELU's density with a factor 1/√π",
+        f"{_A}:gelu_backward",
+        "math.sqrt(2 * math.pi)",
+        "math.sqrt(math.pi)",
+        "function gelu",
+    ),
+    Fault(
+        "dropout not rescaled", "calculus.dropout:dropout", "1 / (1 - rate)", "1.0", "layer dropout"
+    ),
+    Fault(
+        "dropout rescaled by the rate",
+        "calculus.dropout:dropout",
+        "1 / (1 - rate)",
+        "1 / rate",
+        "layer dropout",
+    ),
+    Fault(
+        "dropout's way back without the mask",
+        "calculus.dropout:dropout_backward",
+        "dropout(dy, kept, rate)",
+        "dy / (1 - rate)",
+        "function dropout",
+    ),
+    Fault(
+        "dropout keeps with the rate",
+        "layers.dropout:Dropout.draw",
+        ">= self.rate",
+        "< self.rate",
+        "layer dropout",
+    ),
+    # Softmax and the losses
+    Fault(
+        "softmax over the batch",
+        "calculus.softmax:softmax",
+        "s.sum(axis=-1, keepdims=True)",
+        "s.sum(axis=0, keepdims=True)",
+        "function softmax",
+    ),
+    Fault(
+        "softmax's Jacobian taken as its diagonal",
+        "calculus.softmax:softmax_backward",
+        "(ds - (ds * s).sum(axis=-1, keepdims=True))",
+        "(ds - ds * s)",
+        "function softmax",
+    ),
+    Fault(
+        "softmax's Jacobian with a plus",
+        "calculus.softmax:softmax_jacobian",
+        " - s[:, None, :]",
+        " + s[:, None, :]",
+        "function softmax",
+    ),
+    Fault(
+        "the largest score subtracted once only in log-softmax",
+        "calculus.softmax:log_softmax",
+        "np.log(np.exp(shifted)",
+        "np.log(np.exp(z)",
+        "function log_softmax",
+    ),
+    Fault(
+        "softmax applied twice",
+        "losses.loss:SoftmaxCrossEntropy.each",
+        "softmax_cross_entropy(outputs, labels)",
+        "softmax_cross_entropy(softmax(outputs), labels)",
+        "loss softmax cross-entropy",
+    ),
+    Fault(
+        "cross-entropy printed, squared error descended",
+        f"{_E}:softmax_cross_entropy",
+        "np.exp(log_s, out=log_s)",
+        "np.exp(log_s) ** 2",
+        "loss softmax cross-entropy",
+    ),
+    Fault(
+        "binary cross-entropy printed, softmax descended",
+        "losses.loss:SigmoidCrossEntropy.each",
+        "sigmoid_cross_entropy(outputs, labels)",
+        "(sigmoid_cross_entropy(outputs, labels)[0], "
+        "softmax_cross_entropy(_both(outputs), labels)[1][:, 1:])",
+        "loss sigmoid cross-entropy",
+    ),
+    Fault(
+        "y - s for s - y",
+        f"{_E}:softmax_cross_entropy",
+        "return losses, dz",
+        "return losses, -dz",
+        "loss softmax cross-entropy",
+    ),
+    Fault(
+        "the loss counted for the gradient's label only",
+        f"{_E}:softmax_cross_entropy",
+        "dz[rows, labels] -= 1",
+        "dz[:, labels[0]] -= 1",
+        "loss softmax cross-entropy",
+    ),
+    Fault(
+        "the first tutorial's printed sign",
+        f"{_E}:binary_cross_entropy",
+        "np.where(y, -1 / true, 1 / true)",
+        "np.where(y, -1 / true, -1 / true)",
+        "loss binary cross-entropy",
+    ),
+    Fault(
+        "-1/ŷ for every class",
+        f"{_E}:cross_entropy",
+        "ds[rows, labels] = -1 / true",
+        "ds[...] = (-1 / true)[:, None]",
+        "loss cross-entropy",
+    ),
+    Fault(
+        "logarithm to base 2 reported",
+        f"{_E}:cross_entropy",
+        "-np.log(true)",
+        "-np.log2(true)",
+        "loss cross-entropy",
+    ),
+    Fault(
+        "labels exchanged for two classes",
+        f"{_E}:sigmoid_cross_entropy",
+        "labels.astype(z.dtype)",
+        "(1 - labels).astype(z.dtype)",
+        "loss sigmoid cross-entropy",
+    ),
+    Fault(
+        "the half forgotten in the squared error",
+        "losses.squared_error:squared_error",
+        "0.5 * np",
+        "np",
+        "loss squared error",
+    ),
+    Fault(
+        "missing 1/m in the gradient",
+        "losses.loss:Loss.__call__",
+        "gradient /= len(labels)",
+        "gradient /= 1",
+        "loss softmax cross-entropy",
+    ),
+    Fault(
+        "sum for mean in the reported loss",
+        "losses.loss:Loss.__call__",
+        "return total / len(labels), gradient",
+        "return total, gradient",
+        "loss softmax cross-entropy",
+    ),
+    Fault(
+        "mean over classes as well",
+        "losses.loss:Loss.__call__",
+        "gradient /= len(labels)",
+        "gradient /= gradient.size",
+        "loss softmax cross-entropy",
+    ),
+    Fault(
+        "the least likely class called",
+        "losses.loss:Loss.decide",
+        "np.argmax(outputs, axis=1)",
+        "np.argmin(outputs, axis=1)",
+        "loss softmax cross-entropy",
+    ),
+    # The network and the loop
+    Fault(
+        "penalty descended but not reported",
+        "training.gradient:by_the_book",
+        "value += 0.5 * loss.penalty * float(np.dot(W, W))",
+        "pass",
+        "network small",
+    ),
+    Fault(
+        "penalty reported but not descended",
+        "training.gradient:by_the_book",
+        "gradient.vector[place] += loss.penalty * W",
+        "pass",
+        "network small",
+    ),
+    Fault(
+        "penalty without its half",
+        "training.gradient:by_the_book",
+        "0.5 * loss.penalty",
+        "loss.penalty",
+        "network small",
+    ),
+    Fault(
+        "a layer left out on the way back",
+        "networks.network:Network.backward",
+        "len(self.architecture) - 1",
+        "len(self.architecture) - 2",
+        "network small",
+    ),
+    Fault(
+        "the gradient ascended",
+        "training.loop:fit",
+        "learned -= g.vector",
+        "learned += g.vector",
+        "training fit",
+    ),
+    Fault(
+        "epoch's loss not weighted by the samples",
+        "training.loop:_Seen.add",
+        "value * samples",
+        "value * 3",
+        "training fit",
+    ),
+    Fault(
+        "another draw every time it is asked",
+        "training.loop:_generator",
+        "spawn_key=(DRAWS, t)",
+        "spawn_key=(DRAWS, 0)",
+        "training fit",
+    ),
+    # Optimizers and schedules
+    Fault(
+        "momentum with the sign turned",
+        "optimizers.rules:MomentumRule.apply",
+        "v *= self.beta",
+        "v *= -self.beta",
+        "optimizer momentum",
+    ),
+    Fault(
+        "momentum's gradient damped as well",
+        "optimizers.rules:MomentumRule.apply",
+        "v += g",
+        "v += (1 - self.beta) * g",
+        "optimizer momentum",
+    ),
+    Fault(
+        "Nesterov's look ahead forgotten",
+        "optimizers.rules:MomentumRule.apply",
+        "g += self.beta * v",
+        "g[...] = v",
+        "optimizer nesterov",
+    ),
+    Fault(
+        "RMSProp's root forgotten",
+        "optimizers.rules:RMSPropRule.apply",
+        "np.sqrt(s)",
+        "s.copy()",
+        "optimizer rmsprop",
+    ),
+    Fault(
+        "RMSProp's ε inside the root",
+        "optimizers.rules:RMSPropRule.apply",
+        "np.sqrt(s)",
+        "np.sqrt(s + self.epsilon)",
+        "optimizer rmsprop",
+    ),
+    Fault(
+        "Adam without bias correction",
+        "optimizers.rules:AdamRule.apply",
+        "g *= 1 / (1 - self.beta1 ** (t + 1))",
+        "pass",
+        "optimizer adam",
+    ),
+    Fault(
+        "Adam's second bias correction forgotten",
+        "optimizers.rules:AdamRule.apply",
+        "g *= 1 / math.sqrt(1 - self.beta2 ** (t + 1))",
+        "pass",
+        "optimizer adam",
+    ),
+    Fault(
+        "Adam's steps counted from 0",
+        "optimizers.rules:AdamRule.apply",
+        "1 - self.beta1 ** (t + 1)",
+        "1 - self.beta1 ** (t or 1)",
+        "optimizer adam",
+    ),
+    Fault(
+        "Adam's betas exchanged",
+        "optimizers.rules:AdamRule.apply",
+        "m *= self.beta1",
+        "m *= self.beta2",
+        "optimizer adam",
+    ),
+    Fault(
+        "weight decay inside Adam where AdamW is meant",
+        "optimizers.optimizer:Optimizer.chain",
+        "self.rule(),\n        Decay(self.weight_decay, tuple(weights)) "
+        "if self.weight_decay else None,",
+        "Decay(self.weight_decay, tuple(weights)) if self.weight_decay else None,\n"
+        "        self.rule(),",
+        "optimizer adamw",
+    ),
+    Fault(
+        "offsets decay too",
+        "optimizers.chain:Decay.apply",
+        "for place in self.places",
+        "for place in [slice(None)]",
+        "optimizer adamw",
+    ),
+    Fault(
+        "clipped by each number, not by the norm",
+        "optimizers.chain:ClipNorm.apply",
+        "g *= self.norm / found",
+        "g.clip(-self.norm, self.norm, out=g)",
+        "optimizer sgd",
+    ),
+    Fault(
+        "scaled up to the norm as well",
+        "optimizers.chain:ClipNorm.apply",
+        "found > self.norm",
+        "found",
+        "optimizer sgd",
+    ),
+    Fault(
+        "schedule one step late",
+        "optimizers.chain:Scale.apply",
+        "self.schedule(t, total)",
+        "self.schedule(max(t - 1, 0), total)",
+        "optimizer sgd",
+    ),
+    Fault(
+        "a whole cosine for half of one",
+        "optimizers.schedules:_half_cosine",
+        "math.pi * progress",
+        "2 * math.pi * progress",
+        "schedule cosine",
+    ),
+    Fault(
+        "warm-up from 0 at step 0",
+        "optimizers.schedules:WarmUp.__call__",
+        "(t + 1) / steps",
+        "t / steps",
+        "schedule warm-up",
+    ),
+)

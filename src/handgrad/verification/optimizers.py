@@ -1,0 +1,158 @@
+"""Checks of optimizers and schedules: five steps, against the published update in plain floats."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from handgrad.optimizers import Constant, Cosine, OneCycle, Optimizer, Schedule, Step, WarmUp
+from handgrad.verification.finding import Ledger
+
+__all__ = ["check_optimizer", "check_schedule"]
+
+Rule = Callable[[Any, float, dict[str, float], int], float]
+"""From (optimizer, gradient, memory, t counted from 1) to the direction of one number."""
+
+
+def _gradient(o: Any, g: float, memory: dict[str, float], t: int) -> float:
+    return g
+
+
+def _momentum(o: Any, g: float, memory: dict[str, float], t: int) -> float:
+    v: float = o.beta * memory.get("v", 0.0) + g
+    memory["v"] = v
+    return v
+
+
+def _nesterov(o: Any, g: float, memory: dict[str, float], t: int) -> float:
+    beta: float = o.beta
+    return g + beta * _momentum(o, g, memory, t)
+
+
+def _rmsprop(o: Any, g: float, memory: dict[str, float], t: int) -> float:
+    memory["s"] = o.rho * memory.get("s", 0.0) + (1 - o.rho) * g**2
+    epsilon: float = o.epsilon
+    return g / (math.sqrt(memory["s"]) + epsilon)
+
+
+def _adam(o: Any, g: float, memory: dict[str, float], t: int) -> float:
+    memory["m"] = o.beta1 * memory.get("m", 0.0) + (1 - o.beta1) * g
+    memory["s"] = o.beta2 * memory.get("s", 0.0) + (1 - o.beta2) * g**2
+    unbiased: float = memory["m"] / (1 - o.beta1**t)
+    epsilon: float = o.epsilon
+    return unbiased / (math.sqrt(memory["s"] / (1 - o.beta2**t)) + epsilon)
+
+
+PUBLISHED: dict[str, Rule] = {
+    "sgd": _gradient,
+    "momentum": _momentum,
+    "nesterov": _nesterov,
+    "rmsprop": _rmsprop,
+    "adam": _adam,
+    "adamw": _adam,
+}
+
+
+def check_optimizer(kind: type[Optimizer]) -> Ledger:
+    """Verify an optimizer: alone, and with decay, clipping and a schedule around it."""
+    ledger = Ledger(kind.name, "optimizer")
+    if kind.name not in PUBLISHED:
+        ledger.fail("no check: its update is not in handgrad.verification.optimizers.PUBLISHED")
+        return ledger
+    settings: list[dict[str, Any]] = [
+        {},
+        {"learning_rate": 0.3, "weight_decay": 0.2},
+        {"clip_norm": 0.7},
+        {"clip_norm": 1e6},
+        {"learning_rate": 0.1, "schedule": Cosine(), "weight_decay": 0.05, "clip_norm": 1.5},
+    ]
+    for chosen in settings:
+        _check_five(ledger, kind(**chosen), chosen)
+    ledger.shapes["3"] = None
+    return ledger
+
+
+def _check_five(ledger: Ledger, optimizer: Optimizer, chosen: dict[str, Any]) -> None:
+    rule = PUBLISHED[optimizer.name]
+    gradients = np.random.default_rng(4).normal(size=(5, 3))
+    vector = np.array([0.5, -1.25, 2.0])
+    weights = [float(w) for w in vector]
+    chain = optimizer.chain([slice(0, 2)])  # the third number is an offset, and does not decay
+    state = chain.start(vector)
+    memory: list[dict[str, float]] = [{}, {}, {}]
+    said = ", ".join(f"{k}={v}" for k, v in chosen.items()) or "its defaults"
+    for t in range(5):
+        g = gradients[t].copy()
+        chain.apply(g, state, vector, t, 5)
+        vector -= g
+        found = [float(x) for x in gradients[t]]
+        norm = math.sqrt(sum(x * x for x in found))
+        if optimizer.clip_norm is not None and norm > optimizer.clip_norm:
+            found = [x * optimizer.clip_norm / norm for x in found]
+        rate = optimizer.learning_rate * optimizer.schedule(t, 5)
+        for i in range(3):
+            direction = rule(optimizer, found[i], memory[i], t + 1)
+            decay = optimizer.weight_decay if i < 2 else 0.0
+            weights[i] -= rate * (direction + decay * weights[i])
+            ledger.compare(
+                f"with {said}: number {i} after step {t + 1}",
+                float(vector[i]),
+                weights[i],
+                tolerance=1e-12,
+                method="the published update in plain floats",
+            )
+
+
+def _step(t: int, total: int) -> float:
+    return 0.5 ** sum(t >= k * 0.25 * total for k in range(1, 5))
+
+
+def _one_cycle(t: int, total: int) -> float:
+    top = 0.4 * total - 1
+    low, high, part = (
+        (0.1, 1.0, t / top) if t <= top else (1.0, 0.001, (t - top) / (total - 1 - top))
+    )
+    return high + (low - high) * (1 + math.cos(math.pi * part)) / 2
+
+
+def _warm_up(t: int, total: int) -> float:
+    begun = (total * 3) // 10
+    if t < begun:
+        return (t + 1) / begun
+    return 0.5 * (1 + math.cos(math.pi * (t - begun) / (total - begun)))
+
+
+SCHEDULES: dict[str, tuple[Schedule, Callable[[int, int], float]]] = {
+    "constant": (Constant(), lambda t, total: 1.0),
+    "step": (Step(every=0.25, factor=0.5), _step),
+    "cosine": (
+        Cosine(final=0.1),
+        lambda t, total: 0.1 + 0.45 * (1 + math.cos(math.pi * t / total)),
+    ),
+    "one-cycle": (OneCycle(peak=0.4, start=10, end=100), _one_cycle),
+    "warm-up": (WarmUp(part=0.3, then=Cosine()), _warm_up),
+}
+
+
+def check_schedule(kind: type[Schedule]) -> Ledger:
+    """Verify a schedule over trainings of several lengths."""
+    ledger = Ledger(kind.name, "schedule")
+    if kind.name not in SCHEDULES:
+        ledger.fail("no check: its formula is not in handgrad.verification.optimizers.SCHEDULES")
+        return ledger
+    schedule, formula = SCHEDULES[kind.name]
+    for total in (10, 20, 100):
+        ledger.shapes[f"{total} steps"] = None
+        for t in range(total):
+            ledger.compare(
+                f"step {t} of {total}",
+                schedule(t, total),
+                formula(t, total),
+                tolerance=1e-12,
+                scale=1.0,
+                method="its formula written out",
+            )
+    return ledger
