@@ -35,7 +35,7 @@ def installed(extra: str) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - it is what an older Python would run
         found = ".".join(map(str, sys.version_info[:3]))
         print(f"go.py: found Python {found}; expected 3.11 or later", file=sys.stderr)
         return 2

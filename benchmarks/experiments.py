@@ -58,7 +58,9 @@ def lines(run: hg.Run) -> list[Row]:
     ]
     first = next(entry["step"] for entry in run.history if entry["train_accuracy"] == 1)
     rows.append(("all 24 right first at", "68", str(first)))
-    both = [value for key, value in run.summary.items() if key.startswith(("test_acc", "validation"))]
+    both = [
+        value for key, value in run.summary.items() if key.startswith(("test_acc", "validation"))
+    ]
     rows.append(("both validation sets", "1.0", " and ".join(f"{value:.1f}" for value in both)))
     return rows
 
@@ -138,7 +140,9 @@ def main(names: list[str]) -> None:
             rows = experiment.rows(run)
             found = run.summary
         for what, published, ours in rows:
-            print(f"| {name} | {what} | {published} | {ours} | `{experiment.command}` |", flush=True)
+            print(
+                f"| {name} | {what} | {published} | {ours} | `{experiment.command}` |", flush=True
+            )
         results[name] = {
             "command": experiment.command,
             "rows": [list(row) for row in rows],

@@ -1,12 +1,17 @@
-"""What tests of several rooms need: the slope of a function, and PyTorch as an oracle."""
+"""What tests of several rooms need: slopes, PyTorch as an oracle, photographs, trained runs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
+from PIL import Image
+
+COLOURS = {"blue é": (40, 40, 200), "green": (40, 200, 40), "red": (200, 40, 40)}
+"""Classes in the order of their names, and what their photographs look like."""
 
 
 @pytest.fixture(scope="session")
@@ -39,3 +44,45 @@ def check_gradients() -> Callable[..., None]:
                 assert np.sum(du * v) == pytest.approx(slope, rel=1e-7, abs=1e-7), f"input {i}"
 
     return check
+
+
+@pytest.fixture(scope="session")
+def paint() -> Callable[..., None]:
+    """Fills a folder with noisy photographs of one colour each, a folder per class."""
+
+    def painted(folder: Path, each: int, names=tuple(COLOURS), seed=0) -> None:
+        generator = np.random.default_rng(seed)
+        for name in names:
+            (folder / name).mkdir(parents=True)
+            for i in range(each):
+                noise = generator.integers(-20, 21, size=(10, 12, 3))
+                pixels = (np.array(COLOURS.get(name, (90, 90, 90))) + noise).astype(np.uint8)
+                Image.fromarray(pixels).save(folder / name / f"{i:02}.png")
+
+    return painted
+
+
+@pytest.fixture(scope="session")
+def photographs(tmp_path_factory, paint) -> Path:
+    """Ten photographs of each of three colours. Read only."""
+    folder = tmp_path_factory.mktemp("data") / "my photographs"
+    paint(folder, 10)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def lines_run(tmp_path_factory):
+    """The experiment `lines`, trained and kept with its pictures. Read only."""
+    from handgrad.experiments import train
+
+    return train("lines", out=tmp_path_factory.mktemp("runs") / "lines")
+
+
+@pytest.fixture(scope="session")
+def colours_run(tmp_path_factory, photographs):
+    """A model of the three colours, from a few small epochs; right on all of them. Read only."""
+    from handgrad.experiments import train
+
+    settings = {"data.size": [6, 8], "training.epochs": 8, "optimizer.learning_rate": 0.01}
+    out = tmp_path_factory.mktemp("runs") / "colours"
+    return train(photographs, settings, out=out)

@@ -9,6 +9,7 @@ refused with the nearest known one. Used by every floor above.
 from __future__ import annotations
 
 import dataclasses
+import math
 import types
 import typing
 from typing import Any, ClassVar, TypeVar
@@ -106,14 +107,29 @@ def _value(hint: Any, value: object, where: str) -> Any:
         return tuple(_value(arguments[0], v, f"{where}.{i}") for i, v in enumerate(value))
     if isinstance(hint, type) and (dataclasses.is_dataclass(hint) or issubclass(hint, Named)):
         return from_table(hint, value, where)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise RecipeError(f"{where}: found {value}; expected a finite number")
     try:
         return msgspec.convert(value, hint)
-    except msgspec.ValidationError as error:
-        raise RecipeError(f"{where}: found {value!r}; {_lowered(str(error))}") from None
+    except msgspec.ValidationError:
+        raise RecipeError(f"{where}: found {value!r}; expected {_said(hint)}") from None
 
 
-def _lowered(sentence: str) -> str:
-    return sentence[:1].lower() + sentence[1:]
+WORDS = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
+
+
+def _said(hint: Any) -> str:
+    """What a type asks for, in words."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is typing.Literal:
+        return " or ".join(repr(value) for value in arguments)
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(_said(argument) for argument in arguments)
+    if origin is tuple:
+        return f"a list of {_said(arguments[0])}"
+    if origin is dict:
+        return f"a table of {_said(arguments[1])}"
+    return WORDS.get(hint, str(hint))
 
 
 def to_table(thing: Any) -> Any:

@@ -28,7 +28,7 @@ GRADIENTS = np.random.default_rng(0).normal(size=(STEPS, SIZE)) * [1.0, 0.1, 10.
 
 def trained(optimizer, gradients=GRADIENTS, weights=(slice(0, SIZE),), start=START):
     """The vector after every step, (steps, P)."""
-    chain, vector = optimizer.chain(list(weights)), start.copy()
+    chain, vector = optimizer.chain({"W": list(weights)}.__getitem__), start.copy()
     state, found = chain.start(vector), []
     for t, gradient in enumerate(gradients):
         g, before = gradient.copy(), vector.copy()
@@ -184,7 +184,7 @@ def test_float32_stays_float32(name):
     """A float64 state would double the memory, and a float64 step would hide in the subtraction."""
     optimizer, _ = CASES[name]
     vector = START.astype(np.float32)
-    chain = optimizer.chain([slice(0, SIZE)])
+    chain = optimizer.chain({"W": [slice(0, SIZE)]}.__getitem__)
     state, g = chain.start(vector), GRADIENTS[0].astype(np.float32)
     chain.apply(g, state, vector, 0, 1)
     kept = [array for part in state.values() for array in part.values()]

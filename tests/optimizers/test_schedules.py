@@ -7,7 +7,7 @@ import math
 import pytest
 
 from handgrad.errors import RecipeError
-from handgrad.optimizers import Constant, Cosine, OneCycle, Schedule, Step, WarmUp
+from handgrad.optimizers import Constant, Cosine, OneCycle, Schedule, Step, Triangular, WarmUp
 from handgrad.tables import from_table, members
 
 BY_HAND = [
@@ -22,6 +22,8 @@ BY_HAND = [
     # Up over steps 0..1 and down over steps 1..3, from 1/25 to 1 to 1/250000
     (OneCycle(peak=0.5), 4, [0.04, 1, (1 + 4e-6) / 2, 4e-6]),
     (OneCycle(peak=0.5, start=2, end=2), 4, [0.5, 1, 0.625, 0.25]),
+    # Up by 0.4 a step to 1 at step 2, then down by 0.25 towards 0 at step 6
+    (Triangular(start=0.2, peak=1 / 3, end=0.0), 6, [0.2, 0.6, 1, 0.75, 0.5, 0.25]),
     (WarmUp(part=0.5), 4, [0.5, 1, 1, 1]),
     (WarmUp(part=0.5, then=Cosine()), 4, [0.5, 1, 1, 0.5]),
     (WarmUp(part=0.0, then=Step(0.5, 0.1)), 2, [1, 0.1]),

@@ -90,10 +90,14 @@ class Layout:
 
         Offsets and scales are left out: shrinking them does not make a function smoother.
         """
+        return self.places("W")
+
+    def places(self, name: str) -> list[slice]:
+        """Where the learned numbers of one name are, in all layers that have it."""
         return [
             slice(slot.start, slot.stop)
             for slot in self.slots.values()
-            if slot.name.rpartition(".")[2] == "W"
+            if slot.name.rpartition(".")[2] == name and slot.stop <= self.learned
         ]
 
     def layer(self, index: int) -> slice:

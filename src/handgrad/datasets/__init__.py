@@ -4,6 +4,7 @@ Sources (generated, embedded, files, folders), the preparation contract, splits 
 here. Every room above may call; nothing here knows of layers, losses or networks.
 """
 
+from handgrad.datasets.augmentation import Augmentation, augmented
 from handgrad.datasets.batches import Batches
 from handgrad.datasets.dataset import Dataset, Progress, Splits, part, pooled, redrawn
 from handgrad.datasets.folder import read_folder
@@ -20,12 +21,14 @@ from handgrad.datasets.preparation import (
 from handgrad.datasets.sources import Source, catalogue, load
 
 __all__ = [
+    "Augmentation",
     "Batches",
     "Dataset",
     "Preparation",
     "Progress",
     "Source",
     "Splits",
+    "augmented",
     "catalogue",
     "decode",
     "decode_many",

@@ -9,7 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from handgrad.datasets.augmentation import Augmentation, augmented
+
 __all__ = ["Batches"]
+
+AUGMENTATION = 5
+"""The branch of the seed from which augmentation draws; branch 1 shuffles."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +32,8 @@ class Batches:
     batch_size : None for the full batch
     seed : of the shuffling
     shuffle : False to keep the order of the set
+    augmentations : what is done to each batch, drawn from the seed, the epoch and the batch alone
+    drop_last : leave out a last batch that is short
 
     >>> batches = Batches(np.arange(5.0)[:, None], np.arange(5), batch_size=2, seed=0)
     >>> [len(labels) for x, labels in batches(epoch=0)]
@@ -38,6 +45,8 @@ class Batches:
     batch_size: int | None
     seed: int
     shuffle: bool = True
+    augmentations: tuple[Augmentation, ...] = ()
+    drop_last: bool = False
 
     def __post_init__(self) -> None:
         if len(self.images) != len(self.labels) or len(self.labels) == 0:
@@ -54,7 +63,10 @@ class Batches:
     @property
     def steps_per_epoch(self) -> int:
         """The number of batches in an epoch."""
-        return 1 if self.batch_size is None else -(-len(self.labels) // self.batch_size)
+        if self.batch_size is None:
+            return 1
+        whole, rest = divmod(len(self.labels), self.batch_size)
+        return whole + bool(rest and not (self.drop_last and whole))
 
     def order(self, epoch: int) -> NDArray[np.int64]:
         """The places of the images in the order of an epoch: (N,)."""
@@ -67,10 +79,20 @@ class Batches:
     def __call__(self, epoch: int) -> Iterator[tuple[NDArray[Any], NDArray[np.int64]]]:
         """Go through the set once: pairs of images (batch, ...) and labels (batch,)."""
         if self.batch_size is None:
-            yield self.images, self.labels
+            yield self._augmented(self.images, np.arange(len(self.labels)), epoch, 0), self.labels
             return
         order = self.order(epoch)
-        for start in range(0, len(order), self.batch_size):
-            chosen = order[start : start + self.batch_size]
+        for number in range(self.steps_per_epoch):
+            chosen = order[number * self.batch_size : (number + 1) * self.batch_size]
             # The places are right by construction: "clip" saves take a second look at them.
-            yield np.take(self.images, chosen, axis=0, mode="clip"), self.labels[chosen]
+            x = np.take(self.images, chosen, axis=0, mode="clip")
+            yield self._augmented(x, chosen, epoch, number), self.labels[chosen]
+
+    def _augmented(
+        self, x: NDArray[Any], chosen: NDArray[np.int64], epoch: int, number: int
+    ) -> NDArray[Any]:
+        if not self.augmentations:
+            return x
+        sequence = np.random.SeedSequence(self.seed, spawn_key=(AUGMENTATION, epoch, number))
+        generator = np.random.default_rng(sequence)
+        return augmented(x, self.augmentations, generator, epoch, chosen)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import math
 import time
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
@@ -36,7 +35,9 @@ from handgrad.training import (
     Report,
     State,
     accuracy,
+    by_the_book,
     fit,
+    in_parts,
     keep_best,
     stop_at,
     wilson_interval,
@@ -110,6 +111,7 @@ class Experiment:
         self.history: list[Report] = []
         self.state = State()
         self.seconds = 0.0
+        self._steps_per_epoch = 1
         self.certificate: dict[str, Any] | None = None
 
     def train(
@@ -123,7 +125,15 @@ class Experiment:
         """
         recipe, training = self.recipe, self.recipe.training
         x = self._numbers(self.train_set)
-        batches = Batches(x, self.train_set.labels, training.batch_size, recipe.seed)
+        batches = Batches(
+            x,
+            self.train_set.labels,
+            training.batch_size,
+            recipe.seed,
+            augmentations=recipe.augmentation,
+            drop_last=training.drop_last,
+        )
+        self._steps_per_epoch = batches.steps_per_epoch
         reports: Generator[Report] = fit(
             self.network,
             watch(batches),
@@ -131,6 +141,8 @@ class Experiment:
             recipe.optimizer,
             epochs=training.epochs,
             seed=recipe.seed,
+            gradient=by_the_book if training.accumulate == 1 else in_parts(training.accumulate),
+            averaging=recipe.averaging,
             watched=self._watched(),
             every=training.every,
             norms=training.norms,
@@ -151,8 +163,7 @@ class Experiment:
     @property
     def epochs(self) -> float:
         """The passes through the data that were made."""
-        batch = self.recipe.training.batch_size or len(self.train_set)
-        return self.state.steps / math.ceil(len(self.train_set) / batch)
+        return self.state.steps / self._steps_per_epoch
 
     @property
     def images_per_second(self) -> float:

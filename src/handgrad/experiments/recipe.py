@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import os
 import tomllib
 from dataclasses import dataclass
@@ -10,10 +11,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
+from handgrad.datasets import Augmentation, catalogue
 from handgrad.errors import DataError, RecipeError, nearest
 from handgrad.layers import Layer
 from handgrad.losses import Loss
-from handgrad.optimizers import Optimizer
+from handgrad.optimizers import Averaging, Optimizer
 from handgrad.tables import from_table, to_table
 
 __all__ = [
@@ -65,6 +67,8 @@ class Data:
     validation: float = 0.0
 
     def __post_init__(self) -> None:
+        if not self.source.strip():
+            raise ValueError("source is empty; expected the name of a data set, or a path")
         if self.size is not None and (len(self.size) != 2 or min(self.size) < 1):
             raise ValueError(f"size = {list(self.size)}; expected [height, width], each above 0")
         for name in ("test", "validation"):
@@ -81,6 +85,8 @@ class Training:
     epochs : passes through the data; with the full batch, one update each
     batch_size : None for the full batch
     threads : of the matrix products; None for what suits their size (see `blas_threads`)
+    drop_last : leave out a last batch that is short
+    accumulate : compute each batch's gradient in so many parts, which takes less memory
     test_each_epoch : report the test accuracy with every report, as some of the tutorials do;
         nothing is chosen by it
     every : measure validation and test with every so many reports
@@ -92,6 +98,8 @@ class Training:
     epochs: int = 10
     batch_size: int | None = None
     threads: int | None = None
+    drop_last: bool = False
+    accumulate: int = 1
     test_each_epoch: bool = False
     every: int = 1
     until: str | None = None
@@ -99,7 +107,7 @@ class Training:
     norms: bool | None = None
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "threads", "every", "patience"):
+        for name in ("epochs", "batch_size", "threads", "accumulate", "every", "patience"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name} = {value}; expected at least 1")
@@ -117,9 +125,12 @@ class Training:
                 f"until = {self.until!r}: unknown figure {what!r}{nearest(what, known)}"
             )
         try:
-            return what, float(value)
+            goal = float(value)
         except ValueError:
-            raise ValueError(f"until = {self.until!r}: {value!r} is no number") from None
+            goal = math.nan
+        if not math.isfinite(goal):
+            raise ValueError(f"until = {self.until!r}: {value!r} is no finite number")
+        return what, goal
 
 
 @dataclass(frozen=True)
@@ -135,6 +146,10 @@ class Repeats:
     seeds: tuple[int, ...] = ()
     split: Literal["same", "random"] = "same"
 
+    def __post_init__(self) -> None:
+        if min(self.seeds, default=0) < 0:
+            raise ValueError(f"seeds = {list(self.seeds)}; expected 0 or more")
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -146,6 +161,8 @@ class Recipe:
     note : what a reader of the result should know
     seed : of first values, splits, order of batches and the layers' draws
     dtype : of the numbers that are learned
+    averaging : of the weights over the training
+    augmentation : what is done to each batch of training images
     """
 
     name: str
@@ -153,6 +170,8 @@ class Recipe:
     architecture: tuple[Layer, ...]
     loss: Loss
     optimizer: Optimizer
+    averaging: Averaging | None = None
+    augmentation: tuple[Augmentation, ...] = ()
     about: str = ""
     note: str = ""
     seed: int = 0
@@ -217,6 +236,8 @@ def read_recipe(source: str | os.PathLike[str]) -> dict[str, Any]:
     RecipeError : neither a recipe's name nor a path
     """
     word, path = os.fspath(source), Path(source)
+    if not word:
+        raise RecipeError("an empty name; expected a recipe, a .toml, a .h5 or a folder of images")
     inside = resources.files("handgrad.experiments") / "recipes" / f"{word}.toml"
     if Path(word).name == word and inside.is_file():
         return tomllib.loads(inside.read_text(encoding="utf-8"))
@@ -240,7 +261,13 @@ def read_recipe(source: str | os.PathLike[str]) -> dict[str, Any]:
 
 def _toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        source = table["data"]["source"]
+        if source not in catalogue() and (path.parent / source).exists():
+            table["data"]["source"] = str((path.parent / source).resolve())
+        return table
+    except (KeyError, TypeError):
+        return table  # what is missing is said where the recipe is built
     except OSError as error:
         raise DataError(path, error.strerror or "an error", "a recipe in TOML") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:

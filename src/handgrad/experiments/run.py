@@ -206,8 +206,8 @@ def _reserved(name: str) -> Path:
 
     It is made at once, so that two trainings that begin together have one each.
     """
-    # What some system does not take in a name, and a dot that would hide the folder.
-    word = re.sub(r'[<>:"/\\|?*\x00-\x1f]', "-", name).strip(". ") or "run"
+    # What some system does not take in a name, and a first dot, which would hide the folder.
+    word = re.sub(r'[<>:"/\\|?*\x00-\x1f]', "-", name).strip(" .-") or "run"
     first = made_folder("runs") / f"{word}-{datetime.now():%Y-%m-%d-%H%M%S}"
     for i in itertools.count(1):
         target = first if i == 1 else first.with_name(f"{first.name}-{i}")

@@ -38,5 +38,8 @@ class Dropout(Layer):
     def frozen(self) -> None:
         return None
 
+    def flops(self, shape: Shape) -> int:
+        return 0  # at prediction, of which a summary tells
+
     def __str__(self) -> str:
         return f"dropout {self.rate:g}"

@@ -31,6 +31,13 @@ class Layer(Named):
         """What is learned: from a name to a shape."""
         return {}
 
+    def statistics(self, shape: Shape) -> dict[str, Shape]:
+        """What is gathered while training, but not learned: from a name to a shape."""
+        return {}
+
+    def gather(self, memory: Any, params: Numbers) -> None:
+        """After a training step, write what this batch adds into the views of the statistics."""
+
     def initialize(self, params: Numbers, shape: Shape, generator: np.random.Generator) -> None:
         """Write the first values into the views."""
 
@@ -51,7 +58,7 @@ class Layer(Named):
         self.backward(dy, memory, params, grads)
 
     def frozen(self) -> Layer | None:
-        """This layer as it predicts; None where it then does nothing."""
+        """This layer as it predicts, with the same numbers; None where it then does nothing."""
         return self
 
     def flops(self, shape: Shape) -> int:

@@ -18,7 +18,7 @@ __all__ = [
 ]
 
 
-def softmax_cross_entropy(z: Array, labels: Array) -> tuple[Array, Array]:
+def softmax_cross_entropy(z: Array, labels: Array, smoothing: float = 0.0) -> tuple[Array, Array]:
     """Cross-entropy of softmax, from scores: ``L_n = -log softmax(z_n)[label_n]``.
 
     With y the one-hot row of the label and s = softmax(z), L = -Σ_i y_i log s_i. Through the
@@ -28,17 +28,22 @@ def softmax_cross_entropy(z: Array, labels: Array) -> tuple[Array, Array]:
 
     The logarithm is that of `log_softmax`, so that no score can make it log 0.
 
+    With smoothing ε the label is not believed wholly: y = (1 - ε) one-hot + ε/K. The sum of y is
+    still 1, so the gradient is still s - y, and L = -(1 - ε) log s_label - ε mean_k log s_k.
+
     Parameters
     ----------
     z : (N, K) float       scores
     labels : (N,) int      in 0..K-1
+    smoothing : ε, in [0, 1)
 
     Returns
     -------
     losses : (N,), in nats, dtype of z
     dz : (N, K), dtype of z
 
-    Source: tutorial on 3x3 lines (dmattek/tutorial-classify-nano), appendix.
+    Source: tutorial on 3x3 lines (dmattek/tutorial-classify-nano), appendix; Szegedy et al.,
+    Rethinking the Inception Architecture (CVPR 2016), section 7, for smoothing.
 
     >>> losses, dz = softmax_cross_entropy(np.log([[0.1, 0.9]]), np.array([0]))
     >>> losses.round(2), dz.round(2)
@@ -47,8 +52,12 @@ def softmax_cross_entropy(z: Array, labels: Array) -> tuple[Array, Array]:
     rows = np.arange(len(z))
     log_s = log_softmax(z)
     losses = -log_s[rows, labels]
+    if smoothing:
+        losses = (1 - smoothing) * losses - smoothing * log_s.mean(axis=1)
     dz: Array = np.exp(log_s, out=log_s)
-    dz[rows, labels] -= 1
+    if smoothing:
+        dz -= smoothing / z.shape[1]
+    dz[rows, labels] -= 1 - smoothing
     return losses, dz
 
 

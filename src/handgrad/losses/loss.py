@@ -37,6 +37,7 @@ class Loss(Named):
     over : "mean" or "sum" over the samples of a batch
     penalty : λ of a penalty ½ λ Σ W² on all weights (offsets excepted), which is part of the loss
         that is reported and descended. For decay that is no part of the loss, see the optimizers.
+    class_weights : how much a sample of each class counts; empty: all the same
     """
 
     tag: ClassVar[str] = "kind"
@@ -47,6 +48,7 @@ class Loss(Named):
 
     over: Literal["mean", "sum"] = "mean"
     penalty: float = 0.0
+    class_weights: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         if self.penalty < 0:
@@ -71,6 +73,10 @@ class Loss(Named):
     def __call__(self, outputs: Array, labels: Array) -> tuple[float, Array]:
         """The loss of a batch without its penalty, and its gradient at ``outputs``."""
         losses, gradient = self.each(outputs, labels)
+        if self.class_weights:
+            weights = np.asarray(self.class_weights, dtype=losses.dtype)[labels]
+            losses = losses * weights
+            gradient *= weights[:, None]
         # In float64, since the error of adding many float32 terms would hide small progress.
         total = float(losses.sum(dtype=np.float64))
         if self.over == "sum":
@@ -85,12 +91,24 @@ class Loss(Named):
 
 @dataclass(frozen=True)
 class SoftmaxCrossEntropy(Loss):
-    """From scores; see `softmax_cross_entropy`."""
+    """From scores; see `softmax_cross_entropy`.
+
+    Parameters
+    ----------
+    smoothing : ε, the part of a label that is spread over all classes
+    """
 
     name: ClassVar[str] = "softmax cross-entropy"
 
+    smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.smoothing < 1:
+            raise ValueError(f"smoothing = {self.smoothing}; expected at least 0 and less than 1")
+
     def each(self, outputs: Array, labels: Array) -> tuple[Array, Array]:
-        return softmax_cross_entropy(outputs, labels)
+        return softmax_cross_entropy(outputs, labels, self.smoothing)
 
     def probabilities(self, outputs: Array) -> Array:
         return softmax(outputs)

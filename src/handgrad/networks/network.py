@@ -81,13 +81,12 @@ class Network:
     def planned(architecture: Sequence[Layer], input_shape: Shape) -> Layout:
         """The layout of a network that does not exist yet: no number is allocated."""
         shapes = Network.shapes_of(architecture, input_shape)
-        return Layout(
-            {
-                f"{i}.{name}": shape
-                for i, layer in enumerate(architecture)
-                for name, shape in layer.parameters(shapes[i]).items()
-            }
-        )
+        learned: dict[str, Shape] = {}
+        gathered: dict[str, Shape] = {}
+        for i, layer in enumerate(architecture):
+            learned |= {f"{i}.{n}": shape for n, shape in layer.parameters(shapes[i]).items()}
+            gathered |= {f"{i}.{n}": shape for n, shape in layer.statistics(shapes[i]).items()}
+        return Layout(learned, gathered)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -150,6 +149,11 @@ class Network:
         for i in range(len(self.architecture) - 1, -1, -1):
             dy = self.architecture[i].backward(dy, memories[i], self.params[i], grads[i])
         return dy
+
+    def gather(self, memories: list[Any]) -> None:
+        """Let each layer write its statistics of the batch that left these memories."""
+        for layer, memory, params in zip(self.architecture, memories, self.params, strict=True):
+            layer.gather(memory, params)
 
     def outputs(self, x: Array, at_once: int = 1000) -> Array:
         """What the network says of images, frozen, in batches of ``at_once``; keeps no memory."""

@@ -4,7 +4,8 @@ An `Optimizer` is what a recipe names; it chains clipping, its own rule, decay a
 Training calls `start` once and `step` for every batch; all state is plain arrays.
 """
 
-from handgrad.optimizers.chain import Chain, ClipNorm, Decay, Scale, Transformation
+from handgrad.optimizers.averaging import Averaging, Lookahead, MovingAverage
+from handgrad.optimizers.chain import Chain, ClipNorm, Decay, Rates, Scale, Transformation
 from handgrad.optimizers.optimizer import (
     SGD,
     Adam,
@@ -15,28 +16,41 @@ from handgrad.optimizers.optimizer import (
     RMSProp,
 )
 from handgrad.optimizers.rules import AdamRule, MomentumRule, RMSPropRule
-from handgrad.optimizers.schedules import Constant, Cosine, OneCycle, Schedule, Step, WarmUp
+from handgrad.optimizers.schedules import (
+    Constant,
+    Cosine,
+    OneCycle,
+    Schedule,
+    Step,
+    Triangular,
+    WarmUp,
+)
 
 __all__ = [
     "SGD",
     "Adam",
     "AdamRule",
     "AdamW",
+    "Averaging",
     "Chain",
     "ClipNorm",
     "Constant",
     "Cosine",
     "Decay",
+    "Lookahead",
     "Momentum",
     "MomentumRule",
+    "MovingAverage",
     "Nesterov",
     "OneCycle",
     "Optimizer",
     "RMSProp",
     "RMSPropRule",
+    "Rates",
     "Scale",
     "Schedule",
     "Step",
     "Transformation",
+    "Triangular",
     "WarmUp",
 ]

@@ -12,7 +12,7 @@ import numpy as np
 from handgrad.arrays import Array
 from handgrad.optimizers.schedules import Constant, Schedule
 
-__all__ = ["Chain", "ClipNorm", "Decay", "Scale", "State", "Transformation"]
+__all__ = ["Chain", "ClipNorm", "Decay", "Rates", "Scale", "State", "Transformation"]
 
 State = dict[str, Any]
 
@@ -96,6 +96,22 @@ class Decay(Transformation):
     def apply(self, g: Array, state: State, vector: Array, t: int, total: int) -> None:
         for place in self.places:
             g[place] += self.rate * vector[place]
+
+
+@dataclass(frozen=True)
+class Rates(Transformation):
+    """Rates of their own for some parts of the vector: ``g ← r g`` there.
+
+    Parameters
+    ----------
+    parts : places in the vector, each with its factor r
+    """
+
+    parts: Sequence[tuple[slice, float]]
+
+    def apply(self, g: Array, state: State, vector: Array, t: int, total: int) -> None:
+        for place, factor in self.parts:
+            g[place] *= factor
 
 
 @dataclass(frozen=True)

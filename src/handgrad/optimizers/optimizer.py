@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import ClassVar
 
-from handgrad.optimizers.chain import Chain, ClipNorm, Decay, Scale, Transformation
+from handgrad.optimizers.chain import Chain, ClipNorm, Decay, Rates, Scale, Transformation
 from handgrad.optimizers.rules import AdamRule, MomentumRule, RMSPropRule
 from handgrad.optimizers.schedules import Constant, Schedule
 from handgrad.tables import Named
@@ -25,6 +25,7 @@ class Optimizer(Named):
     weight_decay : λ, decoupled from the loss and from the rule, on weights alone. For a penalty
         that is part of the loss, see the losses.
     clip_norm : c, the largest global norm of a gradient; None for no limit
+    rates : factors on η by the name of what is learned, such as ``{"b": 2}`` for all offsets
     """
 
     tag: ClassVar[str] = "kind"
@@ -33,6 +34,7 @@ class Optimizer(Named):
     schedule: Schedule = Constant()
     weight_decay: float = 0.0
     clip_norm: float | None = None
+    rates: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.learning_rate > 0:
@@ -52,12 +54,17 @@ class Optimizer(Named):
         """What sets this optimizer apart; None where the gradient itself is the direction."""
         return None
 
-    def chain(self, weights: Sequence[slice]) -> Chain:
-        """The whole way from gradient to step; ``weights`` are the places that decay."""
+    def chain(self, places: Callable[[str], Sequence[slice]]) -> Chain:
+        """The whole way from gradient to step, for a vector with named ``places``.
+
+        What is named W decays; what `rates` names has its own factor (and decays by it as well).
+        """
+        parts_with_rates = [(p, rate) for name, rate in self.rates.items() for p in places(name)]
         parts: list[Transformation | None] = [
             ClipNorm(self.clip_norm) if self.clip_norm is not None else None,
             self.rule(),
-            Decay(self.weight_decay, tuple(weights)) if self.weight_decay else None,
+            Decay(self.weight_decay, tuple(places("W"))) if self.weight_decay else None,
+            Rates(tuple(parts_with_rates)) if parts_with_rates else None,
             Scale(self.learning_rate, self.schedule),
         ]
         return Chain(tuple(part for part in parts if part is not None))

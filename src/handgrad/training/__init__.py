@@ -4,7 +4,7 @@
 Experiments and the command line loop over what it yields; it writes no file and prints nothing.
 """
 
-from handgrad.training.gradient import by_the_book
+from handgrad.training.gradient import by_the_book, in_parts
 from handgrad.training.loop import BatchSource, State, fit
 from handgrad.training.metrics import (
     ClassScore,
@@ -28,6 +28,7 @@ __all__ = [
     "class_scores",
     "confusion_matrix",
     "fit",
+    "in_parts",
     "keep_best",
     "stop_at",
     "wilson_interval",

@@ -10,7 +10,7 @@ from handgrad.arrays import Array
 from handgrad.losses import Loss
 from handgrad.networks import Draws, Gradient, Network
 
-__all__ = ["HowGradient", "by_the_book"]
+__all__ = ["HowGradient", "by_the_book", "in_parts"]
 
 
 class HowGradient(Protocol):
@@ -51,9 +51,52 @@ def by_the_book(
     outputs, memories = network.forward(x, draws)
     value, dy = loss(outputs, labels)
     network.backward(dy, memories, gradient.views)
+    network.gather(memories)
     if loss.penalty:
         for place in network.layout.weights():
             W = network.vector[place]
             value += 0.5 * loss.penalty * float(np.dot(W, W))
             gradient.vector[place] += loss.penalty * W
     return value, outputs
+
+
+def in_parts(parts: int) -> HowGradient:
+    """The same gradient with less memory: one part of the batch after the other, added up.
+
+    The mean over a batch of N is Σ_p n_p/N times the mean over part p; draws are made for the whole
+    batch and sliced. What normalizes over a batch normalizes over a part of it.
+
+    Parameters
+    ----------
+    parts : how many; a batch with fewer samples has one a sample
+    """
+
+    def gradient_in_parts(
+        network: Network,
+        loss: Loss,
+        x: Array,
+        labels: Array,
+        draws: Draws | None,
+        gradient: Gradient,
+    ) -> tuple[float, Array]:
+        total, summed, outputs = 0.0, np.zeros_like(gradient.vector), []
+        for places in np.array_split(np.arange(len(x)), min(parts, len(x))):
+            own = slice(int(places[0]), int(places[-1]) + 1)
+            drawn = draws and [tuple(array[own] for array in arrays) for arrays in draws]
+            value, out = by_the_book(network, loss, x[own], labels[own], drawn, gradient)
+            # With its penalty in each part, a mean has it once, since the weights add up to 1; a
+            # sum would have it once a part.
+            weight = len(places) / len(x) if loss.over == "mean" else 1.0
+            total += weight * value
+            summed += weight * gradient.vector
+            outputs.append(out)
+        gradient.vector[...] = summed
+        if loss.over == "sum" and loss.penalty:
+            again = len(outputs) - 1
+            for place in network.layout.weights():
+                W = network.vector[place]
+                total -= again * 0.5 * loss.penalty * float(np.dot(W, W))
+                gradient.vector[place] -= again * loss.penalty * W
+        return total, np.concatenate(outputs)
+
+    return gradient_in_parts

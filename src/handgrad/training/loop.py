@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -13,7 +14,7 @@ from handgrad.arrays import Array
 from handgrad.errors import NotFiniteError
 from handgrad.losses import Loss
 from handgrad.networks import Network
-from handgrad.optimizers import Optimizer
+from handgrad.optimizers import Averaging, Optimizer
 from handgrad.training.gradient import HowGradient, by_the_book
 from handgrad.training.report import Report
 
@@ -47,10 +48,12 @@ class State:
     ----------
     steps : the updates made
     memory : what the optimizer remembers, plain arrays by name
+    average : what the averaging remembers
     """
 
     steps: int = 0
     memory: dict[str, Any] = field(default_factory=dict)
+    average: dict[str, Any] = field(default_factory=dict)
 
 
 def fit(
@@ -62,6 +65,7 @@ def fit(
     epochs: int,
     seed: int = 0,
     gradient: HowGradient = by_the_book,
+    averaging: Averaging | None = None,
     watched: Mapping[str, tuple[Array, Array]] | None = None,
     every: int = 1,
     norms: bool | None = None,
@@ -79,6 +83,8 @@ def fit(
     batches : one full batch an epoch, or mini-batches
     seed : of the layers' draws; step t draws from branch (2, t) of it, whatever came before
     gradient : how a gradient is computed
+    averaging : of the weights; what is watched and what the network holds at a report, and in the
+        end, is then the average; for mini-batches
     watched : "validation" and "test" to images and labels, measured with each report
     every : measure ``watched`` with every so many reports only
     norms : report the norms of weights, gradients and updates per layer. None: with mini-batches,
@@ -94,61 +100,112 @@ def fit(
     NotFiniteError : the loss or a step is infinite or no number; the network keeps the weights that
         it had before that step
     """
-    learned, g = network.learned, network.gradient()
-    chain = optimizer.chain(network.layout.weights())
-    state = state or State()
-    state.memory = chain.start(learned)
-    total = epochs * batches.steps_per_epoch
     norms = not batches.full if norms is None else norms
-    layers = [
-        place for i in range(len(network.architecture)) if (place := network.layout.layer(i)).stop
-    ]
-    t = reports = 0
+    descent = _Descent(network, loss, optimizer, averaging, gradient, seed, state or State())
+    descent.total = epochs * batches.steps_per_epoch
+    reports = 0
 
-    def report(epoch: int, seen: _Seen, measured: dict[str, Any]) -> Report:
+    def report(epoch: int, seen: _Seen, rate: float) -> Report:
         nonlocal reports
+        found: dict[str, Any] = dict(seen.norms)
         if watched and reports % every == 0:
             for name, (images, labels) in watched.items():
-                measured |= _measure(name, network, loss, images, labels)
+                found |= _measure(name, network, loss, images, labels)
         reports += 1
-        rate = optimizer.learning_rate * optimizer.schedule(max(t - (not batches.full), 0), total)
-        return Report(t, epoch, seen.loss, seen.accuracy, rate, **measured)
+        return Report(descent.t, epoch, seen.loss, seen.accuracy, rate, **found)
 
     for epoch in range(epochs):
         seen = _Seen()
-        measured: dict[str, Any] = {}
+        rate = 0.0
         for x, labels in batches(epoch):
-            draws = network.draw(len(x), _generator(seed, t)) if network.random else None
-            measuring = norms and (t + 1) % batches.steps_per_epoch == 0
-            with np.errstate(over="ignore", invalid="ignore"):
-                value, outputs = gradient(network, loss, x, labels, draws, g)
-                if not math.isfinite(value):
-                    raise NotFiniteError(t, epoch, f"the loss is {value}")
-                if measuring:
-                    measured["weight_norms"] = _norms(learned, layers)
-                    measured["gradient_norms"] = _norms(g.vector, layers)
-                chain.apply(g.vector, state.memory, learned, t, total)
-                if not math.isfinite(g.vector @ g.vector):
-                    raise NotFiniteError(t, epoch, "the step that follows is not finite")
-            if measuring:
-                measured["update_norms"] = _norms(g.vector, layers)
-            seen.add(value, int((loss.decide(outputs) == labels).sum()), len(labels))
+            rate = optimizer.learning_rate * optimizer.schedule(descent.t, descent.total)
+            measuring = norms and (descent.t + 1) % batches.steps_per_epoch == 0
+            descent.step(x, labels, epoch, seen, measuring)
             if batches.full:
-                yield report(epoch, seen, measured)
-            learned -= g.vector
-            t = state.steps = t + 1
+                yield report(epoch, seen, rate)
+            descent.update()
         if seen.samples == 0:
             return
         if not batches.full:
-            yield report(epoch + 1, seen, measured)
+            with descent.averaged():
+                yield report(epoch + 1, seen, rate)
+
+
+class _Descent:
+    """The two halves of a step, between which a full batch is reported."""
+
+    def __init__(
+        self,
+        network: Network,
+        loss: Loss,
+        optimizer: Optimizer,
+        averaging: Averaging | None,
+        gradient: HowGradient,
+        seed: int,
+        state: State,
+    ) -> None:
+        self.network, self.loss, self.averaging = network, loss, averaging
+        self.how, self.seed, self.state = gradient, seed, state
+        self.g = network.gradient()
+        self.chain = optimizer.chain(network.layout.places)
+        state.memory = self.chain.start(network.learned)
+        if averaging is not None:
+            state.average = averaging.start(network.vector)
+        places = (network.layout.layer(i) for i in range(len(network.architecture)))
+        self.layers = [place for place in places if place.stop]
+        self.t = self.total = 0
+
+    def step(self, x: Array, labels: Array, epoch: int, seen: _Seen, measuring: bool) -> None:
+        """Turn the gradient of a batch into the step that is due; the weights stay as they are."""
+        network, g, t = self.network, self.g.vector, self.t
+        draws = network.draw(len(x), _generator(self.seed, t)) if network.random else None
+        with np.errstate(over="ignore", invalid="ignore"):
+            value, outputs = self.how(network, self.loss, x, labels, draws, self.g)
+            if not math.isfinite(value):
+                raise NotFiniteError(t, epoch, f"the loss is {value}")
+            if measuring:
+                seen.norms["weight_norms"] = self._norms(network.vector)
+                seen.norms["gradient_norms"] = self._norms(g)
+            self.chain.apply(g, self.state.memory, network.learned, t, self.total)
+            if not math.isfinite(g @ g):
+                raise NotFiniteError(t, epoch, "the step that follows is not finite")
+        if measuring:
+            seen.norms["update_norms"] = self._norms(g)
+        seen.add(value, int((self.loss.decide(outputs) == labels).sum()), len(labels))
+
+    def update(self) -> None:
+        """Make the step."""
+        learned = self.network.learned
+        learned -= self.g.vector
+        self.t = self.state.steps = self.t + 1
+        if self.averaging is not None:
+            self.averaging.after(self.network.vector, self.state.average, self.t, self.total)
+
+    @contextlib.contextmanager
+    def averaged(self) -> Iterator[None]:
+        """In the block the network holds the weights to judge; after the last step, for good."""
+        if self.averaging is None:
+            yield
+            return
+        vector = self.network.vector
+        running = vector.copy()
+        vector[...] = self.averaging.kept(vector, self.state.average)
+        yield
+        # Not in a finally: whoever leaves at a report keeps the weights that were reported.
+        if self.t < self.total:
+            vector[...] = running
+
+    def _norms(self, vector: Array) -> tuple[float, ...]:
+        return tuple(math.sqrt(float(vector[p] @ vector[p])) for p in self.layers)
 
 
 class _Seen:
-    """Sample-weighted sums over an epoch."""
+    """Sample-weighted sums over an epoch, and the norms at its end."""
 
     def __init__(self) -> None:
         self.samples = self.correct = 0
         self.total = 0.0
+        self.norms: dict[str, tuple[float, ...]] = {}
 
     def add(self, value: float, correct: int, samples: int) -> None:
         self.total += value * samples
@@ -166,10 +223,6 @@ class _Seen:
 
 def _generator(seed: int, t: int) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(DRAWS, t)))
-
-
-def _norms(vector: Array, places: list[slice]) -> tuple[float, ...]:
-    return tuple(math.sqrt(float(vector[place] @ vector[place])) for place in places)
 
 
 def _measure(

@@ -275,8 +275,8 @@ FAULTS = (
     Fault(
         "softmax applied twice",
         "losses.loss:SoftmaxCrossEntropy.each",
-        "softmax_cross_entropy(outputs, labels)",
-        "softmax_cross_entropy(softmax(outputs), labels)",
+        "softmax_cross_entropy(outputs, labels, self.smoothing)",
+        "softmax_cross_entropy(softmax(outputs), labels, self.smoothing)",
         "loss softmax cross-entropy",
     ),
     Fault(
@@ -402,9 +402,9 @@ FAULTS = (
     ),
     Fault(
         "the gradient ascended",
-        "training.loop:fit",
-        "learned -= g.vector",
-        "learned += g.vector",
+        "training.loop:_Descent.update",
+        "learned -= self.g.vector",
+        "learned += self.g.vector",
         "training fit",
     ),
     Fault(
@@ -488,11 +488,39 @@ FAULTS = (
     Fault(
         "weight decay inside Adam where AdamW is meant",
         "optimizers.optimizer:Optimizer.chain",
-        "self.rule(),\n        Decay(self.weight_decay, tuple(weights)) "
+        'self.rule(),\n        Decay(self.weight_decay, tuple(places("W"))) '
         "if self.weight_decay else None,",
-        "Decay(self.weight_decay, tuple(weights)) if self.weight_decay else None,\n"
+        'Decay(self.weight_decay, tuple(places("W"))) if self.weight_decay else None,\n'
         "        self.rule(),",
         "optimizer adamw",
+    ),
+    Fault(
+        "the offsets' own rate forgotten",
+        "optimizers.chain:Rates.apply",
+        "g[place] *= factor",
+        "pass",
+        "optimizer sgd",
+    ),
+    Fault(
+        "label smoothing reported, not descended",
+        "losses.cross_entropy:softmax_cross_entropy",
+        "dz -= smoothing / z.shape[1]",
+        "pass",
+        "loss softmax cross-entropy",
+    ),
+    Fault(
+        "class weights reported, not descended",
+        "losses.loss:Loss.__call__",
+        "gradient *= weights[:, None]",
+        "pass",
+        "loss squared error",
+    ),
+    Fault(
+        "triangle that ends at 0",
+        "optimizers.schedules:Triangular.__call__",
+        "(self.end - 1)",
+        "(0 - 1)",
+        "schedule triangular",
     ),
     Fault(
         "offsets decay too",

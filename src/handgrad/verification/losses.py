@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from typing import Any
 
 import numpy as np
 
@@ -28,12 +30,21 @@ def check_loss(kind: type[Loss]) -> Ledger:
         labels = generator.integers(classes, size=n)
         for outputs in _suited(kind, z):
             ledger.shapes[f"{n}x{k}"] = None
-            _check_one(ledger, kind(over="mean"), outputs, labels)
-            _check_one(ledger, kind(over="sum"), outputs, labels)
+            for settings in _settings(kind, classes):
+                _check_one(ledger, kind(over="mean", **settings), outputs, labels)
+                _check_one(ledger, kind(over="sum", **settings), outputs, labels)
             _check_meaning(ledger, kind(), outputs, labels)
     if not ledger.comparisons:
         ledger.fail("no check: its outputs fit neither scores nor probabilities")
     return ledger
+
+
+def _settings(kind: type[Loss], classes: int) -> list[dict[str, Any]]:
+    """Its defaults, and each further setting that it has."""
+    found: list[dict[str, Any]] = [{}, {"class_weights": tuple(0.5 + k for k in range(classes))}]
+    if "smoothing" in {field.name for field in dataclasses.fields(kind)}:
+        found.append({"smoothing": 0.2})
+    return found
 
 
 def _suited(kind: type[Loss], z: Array) -> list[Array]:
@@ -50,7 +61,8 @@ def _suited(kind: type[Loss], z: Array) -> list[Array]:
 def _check_one(ledger: Ledger, loss: Loss, outputs: Array, labels: Array) -> None:
     def reported(value: Array) -> complex:
         losses, _ = loss.each(value, labels)
-        total: complex = losses.sum()
+        each = [loss.class_weights[label] if loss.class_weights else 1.0 for label in labels]
+        total: complex = (losses * each).sum()
         return total / len(labels) if loss.over == "mean" else total
 
     outputs.setflags(write=False)

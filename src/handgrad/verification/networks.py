@@ -55,7 +55,8 @@ def check_network(
         vector = network.learned.copy()
 
         def reported(value: Array, tried: Loss = tried) -> complex:
-            changed = Network(network.architecture, network.shapes[0], value)
+            whole = np.concatenate([value, network.vector[network.layout.learned :]])
+            changed = Network(network.architecture, network.shapes[0], whole)
             found, _ = by_the_book(changed, tried, x, labels, draws, changed.gradient())
             return complex(found)
 

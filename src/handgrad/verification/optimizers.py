@@ -8,7 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from handgrad.optimizers import Constant, Cosine, OneCycle, Optimizer, Schedule, Step, WarmUp
+from handgrad.optimizers import (
+    Constant,
+    Cosine,
+    OneCycle,
+    Optimizer,
+    Schedule,
+    Step,
+    Triangular,
+    WarmUp,
+)
 from handgrad.verification.finding import Ledger
 
 __all__ = ["check_optimizer", "check_schedule"]
@@ -67,6 +76,7 @@ def check_optimizer(kind: type[Optimizer]) -> Ledger:
         {"learning_rate": 0.3, "weight_decay": 0.2},
         {"clip_norm": 0.7},
         {"clip_norm": 1e6},
+        {"rates": {"b": 64.0}, "weight_decay": 0.2},
         {"learning_rate": 0.1, "schedule": Cosine(), "weight_decay": 0.05, "clip_norm": 1.5},
     ]
     for chosen in settings:
@@ -80,7 +90,8 @@ def _check_five(ledger: Ledger, optimizer: Optimizer, chosen: dict[str, Any]) ->
     gradients = np.random.default_rng(4).normal(size=(5, 3))
     vector = np.array([0.5, -1.25, 2.0])
     weights = [float(w) for w in vector]
-    chain = optimizer.chain([slice(0, 2)])  # the third number is an offset, and does not decay
+    places = {"W": [slice(0, 2)], "b": [slice(2, 3)]}  # an offset does not decay
+    chain = optimizer.chain(places.__getitem__)
     state = chain.start(vector)
     memory: list[dict[str, float]] = [{}, {}, {}]
     said = ", ".join(f"{k}={v}" for k, v in chosen.items()) or "its defaults"
@@ -96,7 +107,8 @@ def _check_five(ledger: Ledger, optimizer: Optimizer, chosen: dict[str, Any]) ->
         for i in range(3):
             direction = rule(optimizer, found[i], memory[i], t + 1)
             decay = optimizer.weight_decay if i < 2 else 0.0
-            weights[i] -= rate * (direction + decay * weights[i])
+            own = optimizer.rates.get("W" if i < 2 else "b", 1.0)
+            weights[i] -= own * rate * (direction + decay * weights[i])
             ledger.compare(
                 f"with {said}: number {i} after step {t + 1}",
                 float(vector[i]),
@@ -133,6 +145,14 @@ SCHEDULES: dict[str, tuple[Schedule, Callable[[int, int], float]]] = {
         lambda t, total: 0.1 + 0.45 * (1 + math.cos(math.pi * t / total)),
     ),
     "one-cycle": (OneCycle(peak=0.4, start=10, end=100), _one_cycle),
+    "triangular": (
+        Triangular(start=0.2, peak=0.3, end=0.07),
+        lambda t, total: (
+            0.2 + 0.8 * t / (0.3 * total)
+            if t < 0.3 * total
+            else 1 - 0.93 * (t - 0.3 * total) / (0.7 * total)
+        ),
+    ),
     "warm-up": (WarmUp(part=0.3, then=Cosine()), _warm_up),
 }
 

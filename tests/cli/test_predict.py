@@ -1,0 +1,152 @@
+"""``handgrad predict``: an answer for every file that can be read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+RED, GREEN = (200, 40, 40), (40, 200, 40)
+
+
+@pytest.fixture
+def files(paint) -> list[str]:
+    """Red in many file formats, and one file that is no image."""
+    red = Image.new("RGB", (12, 10), RED)
+    red.save("red one.png")
+    red.save("red.jpg", quality=95)
+    red.save("rot.gif")
+    red.convert("RGBA").save("赤.webp", lossless=True)
+    Path("broken.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
+    return ["red one.png", "red.jpg", "rot.gif", "赤.webp", "broken.png"]
+
+
+def test_each_file_gets_its_answer(handgrad, colours_run, files):
+    said = handgrad("predict", colours_run.folder, *files, "--json")
+    assert said.code == 1  # one could not be read
+    *good, bad = said.json
+    assert [answer["file"] for answer in good] == files[:4]
+    for answer in good:
+        assert answer.keys() == {"file", "label", "probability", "probabilities"}
+        assert answer["label"] == "red"
+        assert answer["probability"] == answer["probabilities"]["red"] > 0.5
+        assert list(answer["probabilities"]) == ["blue é", "green", "red"]
+        assert sum(answer["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+    assert bad.keys() == {"file", "error"}
+    assert bad["error"].startswith("broken.png: found ")
+
+
+def test_in_words(handgrad, colours_run, files):
+    said = handgrad("predict", colours_run.model_file, *files)
+    assert said.code == 1
+    head, *rows = said.out.splitlines()
+    assert head.split() == ["file", "label", "probability", "next"]
+    assert [row.split("  ")[0] for row in rows] == files[:4]
+    assert said.err.startswith("handgrad: broken.png: found ")
+    assert said.err.count("\n") == 1
+
+
+def test_all_good_and_all_bad(handgrad, colours_run, files):
+    assert handgrad("predict", colours_run.folder, *files[:4]).code == 0
+    said = handgrad("predict", colours_run.folder, "broken.png", "none.png", ".", "--out", "o")
+    assert (said.code, said.out) == (2, "")
+    assert said.err.count("handgrad: ") == 3
+    assert "none.png: found no such file; expected an image" in said.err
+    assert not Path("o").exists()
+
+
+def test_without_an_image(handgrad, colours_run):
+    for words in ([], [colours_run.folder]):
+        said = handgrad("predict", *words)
+        assert said.code == 2
+        assert said.err.startswith("Usage: handgrad predict [OPTIONS] [MODEL] IMAGE…")
+
+
+def test_the_newest_run_answers_when_none_is_named(handgrad, colours_run, files):
+    Path("runs").mkdir()
+    Path("runs/mine").symlink_to(colours_run.folder, target_is_directory=True)
+    assert handgrad("predict", "red.jpg", "--json").json[0]["label"] == "red"
+
+
+def test_grey_deep_transparent_and_turned_images_come_in_right(handgrad, colours_run):
+    """Each is the same picture in another dress, so the probabilities are those of the plain one.
+
+    Grey 120: as itself, as 16 bits (120 · 257), and as black with an opacity that leaves 120 of
+    white. A picture red above and green below: lying on its side with EXIF orientation 6.
+    """
+    Image.new("RGB", (12, 10), (120, 120, 120)).save("plain.png")
+    Image.new("L", (12, 10), 120).save("grey.png")
+    Image.fromarray(np.full((10, 12), 120 * 257, dtype=np.uint16)).save("deep.png")
+    Image.new("RGBA", (12, 10), (0, 0, 0, 135)).save("through.png")
+    halves = Image.new("RGB", (12, 10), RED)
+    halves.paste(GREEN, (0, 5, 12, 10))
+    halves.save("upright.png")
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned clockwise by a quarter
+    halves.transpose(Image.Transpose.ROTATE_90).save("lying.png", exif=exif)
+    names = ["plain", "grey", "deep", "through", "upright", "lying"]
+    found = handgrad("predict", colours_run.folder, *(f"{n}.png" for n in names), "--json").json
+    answers = {
+        n: list(answer["probabilities"].values()) for n, answer in zip(names, found, strict=True)
+    }
+    assert answers["grey"] == answers["deep"] == answers["through"] == answers["plain"]
+    assert answers["lying"] == answers["upright"]
+    assert answers["upright"] != answers["plain"]
+
+
+def test_one_batch_or_many_files_one_by_one_agree(handgrad, colours_run, photographs):
+    every = sorted(photographs.rglob("*.png"))
+    together = handgrad("predict", colours_run.folder, *every, "--json").json
+    alone = [handgrad("predict", colours_run.folder, f, "--json").json[0] for f in every[:3]]
+    for a, b in zip(together, alone, strict=False):
+        assert a["probabilities"] == pytest.approx(b["probabilities"], rel=1e-4, abs=1e-7)
+
+
+def test_a_picture_of_another_size_is_brought_to_the_models(handgrad, colours_run):
+    Image.new("RGB", (301, 77), RED).save("wide.png")
+    assert handgrad("predict", colours_run.folder, "wide.png", "--json").json[0]["label"] == "red"
+
+
+# --- the label on the image
+
+
+def test_the_label_is_written_on_a_copy(handgrad, colours_run, files):
+    Image.new("RGB", (300, 200), RED).save("large.png")
+    said = handgrad("predict", colours_run.folder, "large.png", *files, "--out", "labelled/now")
+    assert said.code == 1
+    assert {path.name for path in Path("labelled/now").iterdir()} == {
+        "large.png", "red one.png", "red.png", "rot.png", "赤.png",
+    }  # fmt: skip
+    with Image.open("labelled/now/large.png") as image:
+        pixels = np.asarray(image)
+    assert pixels.shape == (200, 300, 3)
+    assert (pixels[:150] == RED).all()  # the picture itself is as it was
+    assert (pixels[-5:] < np.array(RED) + 1).all(axis=2).mean() > 0.5  # a dark band below …
+    assert pixels.min(axis=2).max() > 200  # … with white letters
+
+
+def test_equal_names_do_not_meet(handgrad, colours_run):
+    for folder, colour in (("a", RED), ("b", GREEN), ("c", GREEN)):
+        Path(folder).mkdir()
+        Image.new("RGB", (200, 200), colour).save(f"{folder}/{'X' if folder == 'c' else 'x'}.png")
+    handgrad("predict", colours_run.folder, "a/x.png", "b/x.png", "c/X.png", "--out", "o")
+    assert {path.name for path in Path("o").iterdir()} == {"x.png", "x-2.png", "X-3.png"}
+    with Image.open("o/x.png") as first, Image.open("o/x-2.png") as second:
+        assert (first.getpixel((5, 5)), second.getpixel((5, 5))) == (RED, GREEN)
+
+
+def test_a_photograph_is_never_replaced_by_its_copy(handgrad, colours_run, files):
+    before = Path("red one.png").read_bytes()
+    for _ in range(2):
+        assert handgrad("predict", colours_run.folder, "red one.png", "--out", ".").code == 0
+        assert Path("red one.png").read_bytes() == before
+    assert Path("red one-2.png").is_file()
+
+
+def test_an_out_that_is_a_file(refused, colours_run, files):
+    Path("o").write_text("mine")
+    said = refused("predict", colours_run.folder, "red.jpg", "--out", "o")
+    assert said == "o: found a file; expected a folder, or none yet\n"
+    assert Path("o").read_text() == "mine"
