@@ -238,7 +238,7 @@ def test_the_kept_recipe_says_everything(handgrad):
     handgrad("train", "lines", "--epochs", 2, "--out", "r")
     kept = recipe("r")
     assert {"name", "about", "note", "seed", "dtype", "data", "architecture", "loss", "optimizer",
-            "training", "repeats"} == kept.keys()  # fmt: skip
+            "augmentation", "training", "repeats"} == kept.keys()  # fmt: skip
     assert kept["data"]["scale"] == "unit"
     assert kept["loss"]["over"] == "sum"
     assert kept["optimizer"]["schedule"] == {"kind": "constant"}
@@ -449,7 +449,7 @@ def test_images_that_do_not_decode_are_all_named(handgrad, refused, paint):
         (["--learning-rate", "nan"], "learning_rate"),
         (["--optimizer", "adm"], "did you mean 'adam'?"),
         (["--until", "train_acuracy=1"], "did you mean 'train_accuracy'?"),
-        (["--until", "train_accuracy"], "is no number"),
+        (["--until", "train_accuracy"], "is no finite number"),
         (["--until", "validation_accuracy=1"], "found no validation part"),
         (["--set", "training.patience=2"], "found no validation part"),
     ],

@@ -180,5 +180,5 @@ def test_what_a_layer_says_of_its_size(layer, shape):
         assert layer.flops(shape) == 2 * n_in * layer.units
     else:
         assert layer.parameters(shape) == {}
-        assert layer.flops(shape) == (0 if isinstance(layer, Flatten) else n_in)
+        assert layer.flops(shape) == (0 if isinstance(layer, Flatten | Dropout) else n_in)
     assert layer.frozen() == (None if isinstance(layer, Dropout) else layer)

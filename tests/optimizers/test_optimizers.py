@@ -203,7 +203,10 @@ def test_an_optimizer_is_a_table_and_back(name):
     [
         ({"kind": "sdg"}, "did you mean 'sgd'"),
         ({"kind": "sgd", "learning_rate": 0}, "learning_rate = 0.0; expected more than 0"),
-        ({"kind": "sgd", "learning_rate": math.nan}, "learning_rate = nan"),
+        (
+            {"kind": "sgd", "learning_rate": math.nan},
+            "learning_rate: found nan; expected a finite number",
+        ),
         ({"kind": "sgd", "weight_decay": -1}, "weight_decay = -1.0; expected 0 or more"),
         ({"kind": "sgd", "clip_norm": 0}, "clip_norm = 0.0; expected more than 0"),
         ({"kind": "sgd", "beta1": 0.9}, "unknown key 'beta1'"),

@@ -23,6 +23,8 @@ __all__ = [
     "relu_backward",
     "sigmoid",
     "sigmoid_backward",
+    "silu",
+    "silu_backward",
     "tanh",
     "tanh_backward",
 ]
@@ -193,6 +195,39 @@ def gelu_backward(da: Array, z: Array) -> Array:
     density = np.exp(-0.5 * z * z)
     density *= 1 / math.sqrt(2 * math.pi)
     dz: Array = da * (_normal_distribution(z) + z * density)
+    return dz
+
+
+def silu(z: Array) -> Array:
+    """The sigmoid linear unit ("swish"), ``a = z σ(z)``, with σ the logistic function `sigmoid`.
+
+    Source: Hendrycks, Gimpel, arXiv 1606.08415 (2016), where it is named; Elfwing, Uchibe, Doya,
+    arXiv 1702.03118 (2017).
+
+    >>> silu(np.array([0.0, 1e4, -1e4]))
+    array([    0., 10000.,    -0.])
+    """
+    a: Array = sigmoid(z)
+    a *= z
+    return a
+
+
+def silu_backward(da: Array, z: Array) -> Array:
+    """Carry a gradient back through `silu`: ``dz = da · σ(z) (1 + z (1 - σ(z)))``.
+
+    By the product rule, with σ' = σ (1 - σ): (z σ)' = σ + z σ (1 - σ).
+
+    Parameters
+    ----------
+    da : any shape, float      gradient at the output
+    z : same shape             the input that `silu` received
+    """
+    s = sigmoid(z)
+    dz: Array = 1 - s
+    dz *= z
+    dz += 1
+    dz *= s
+    dz *= da
     return dz
 
 

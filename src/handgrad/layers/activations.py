@@ -10,7 +10,7 @@ from handgrad.arrays import Array, Numbers, Shape
 from handgrad.errors import RecipeError
 from handgrad.layers.layer import Layer
 
-__all__ = ["ELU", "GELU", "LeakyReLU", "ReLU", "Sigmoid", "Softmax", "Tanh"]
+__all__ = ["ELU", "GELU", "LeakyReLU", "ReLU", "SiLU", "Sigmoid", "Softmax", "Tanh"]
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,19 @@ class GELU(Layer):
 
     def backward(self, da: Array, z: Array, params: Numbers, grads: Numbers) -> Array:
         return calculus.gelu_backward(da, z)
+
+
+@dataclass(frozen=True)
+class SiLU(Layer):
+    """``a = z σ(z)``; see `calculus.silu`."""
+
+    name: ClassVar[str] = "silu"
+
+    def forward(self, z: Array, params: Numbers) -> tuple[Array, Array]:
+        return calculus.silu(z), z
+
+    def backward(self, da: Array, z: Array, params: Numbers, grads: Numbers) -> Array:
+        return calculus.silu_backward(da, z)
 
 
 @dataclass(frozen=True)

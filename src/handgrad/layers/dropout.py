@@ -9,6 +9,7 @@ import numpy as np
 
 from handgrad import calculus
 from handgrad.arrays import Array, Numbers, Shape
+from handgrad.layers.identity import Identity
 from handgrad.layers.layer import Layer
 
 __all__ = ["Dropout"]
@@ -19,6 +20,7 @@ class Dropout(Layer):
     """Leave out each input with probability ``rate`` while training; see `calculus.dropout`."""
 
     name: ClassVar[str] = "dropout"
+    draws: ClassVar[int] = 1
 
     rate: float = 0.5
 
@@ -35,8 +37,8 @@ class Dropout(Layer):
     def backward(self, dy: Array, kept: Array, params: Numbers, grads: Numbers) -> Array:
         return calculus.dropout_backward(dy, kept, self.rate)
 
-    def frozen(self) -> None:
-        return None
+    def frozen(self) -> Identity:
+        return Identity()
 
     def flops(self, shape: Shape) -> int:
         return 0  # at prediction, of which a summary tells

@@ -22,6 +22,8 @@ class Layer(Named):
     """
 
     tag: ClassVar[str] = "layer"
+    draws: ClassVar[int] = 0
+    """How many arrays `draw` gives."""
 
     def output_shape(self, shape: Shape) -> Shape:
         """The shape of one output sample; refuses a shape it cannot take with a `RecipeError`."""
@@ -57,8 +59,8 @@ class Layer(Named):
         """`backward` for the first layer that learns, whose dx nobody asks for."""
         self.backward(dy, memory, params, grads)
 
-    def frozen(self) -> Layer | None:
-        """This layer as it predicts, with the same numbers; None where it then does nothing."""
+    def frozen(self) -> Layer:
+        """This layer as it predicts, with the same numbers in the same places."""
         return self
 
     def flops(self, shape: Shape) -> int:

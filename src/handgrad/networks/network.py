@@ -10,7 +10,7 @@ from numpy.typing import DTypeLike
 
 from handgrad.arrays import Array, Layout, Shape
 from handgrad.errors import RecipeError
-from handgrad.layers import Layer
+from handgrad.layers import Layer, backward_through, forward_through
 
 __all__ = ["Draws", "Gradient", "Network"]
 
@@ -110,7 +110,7 @@ class Network:
     @property
     def random(self) -> bool:
         """Whether any layer draws while training."""
-        return any(type(layer).draw is not Layer.draw for layer in self.architecture)
+        return any(layer.draws for layer in self.architecture)
 
     def draw(self, n: int, generator: np.random.Generator) -> Draws:
         """The random draws of every layer for one whole batch of ``n`` samples."""
@@ -126,11 +126,8 @@ class Network:
         -------
         outputs, memories : what each layer left for its way back
         """
-        memories = []
-        for i, (layer, params) in enumerate(zip(self.architecture, self.params, strict=True)):
-            x, memory = layer.forward(x, params, *(draws[i] if draws else ()))
-            memories.append(memory)
-        return x, memories
+        drawn = draws if draws is not None else [()] * len(self.architecture)
+        return forward_through(self.architecture, x, self.params, drawn)
 
     def backward(self, dy: Array, memories: list[Any], grads: tuple[Any, ...]) -> None:
         """Follow the memories home: overwrite ``grads``, from the last layer to the first.
@@ -138,17 +135,17 @@ class Network:
         The first layer that learns is not asked for the gradient at its input, and what stands
         before it is not asked at all: see `backward_to_input` for that.
         """
-        for i in range(len(self.architecture) - 1, self._first, -1):
-            dy = self.architecture[i].backward(dy, memories[i], self.params[i], grads[i])
-        if self._first < len(self.architecture):
-            i = self._first
+        i = self._first
+        if i < len(self.architecture):
+            after = slice(i + 1, None)
+            dy = backward_through(
+                self.architecture[after], dy, memories[after], self.params[after], grads[after]
+            )
             self.architecture[i].backward_parameters(dy, memories[i], self.params[i], grads[i])
 
     def backward_to_input(self, dy: Array, memories: list[Any], grads: tuple[Any, ...]) -> Array:
         """`backward` all the way: the gradient at the images, (N, H, W, C)."""
-        for i in range(len(self.architecture) - 1, -1, -1):
-            dy = self.architecture[i].backward(dy, memories[i], self.params[i], grads[i])
-        return dy
+        return backward_through(self.architecture, dy, memories, self.params, grads)
 
     def gather(self, memories: list[Any]) -> None:
         """Let each layer write its statistics of the batch that left these memories."""
@@ -162,14 +159,12 @@ class Network:
         return np.concatenate(parts) if parts else np.zeros((0, *self.shapes[-1]), self.dtype)
 
     def frozen(self) -> Network:
-        """The same function as it predicts: layers that only serve training are gone.
+        """The same function as it predicts: layers that only serve training do nothing.
 
         The vector is shared, so that a network that is being trained can be asked at any time.
         """
-        kept = [layer.frozen() for layer in self.architecture]
-        if all(a is b for a, b in zip(kept, self.architecture, strict=True)):
-            return self
-        return Network(tuple(layer for layer in kept if layer), self.shapes[0], self.vector)
+        kept = tuple(layer.frozen() for layer in self.architecture)
+        return self if kept == self.architecture else Network(kept, self.shapes[0], self.vector)
 
     def flops(self) -> int:
         """Additions and multiplications of one sample's forward pass."""

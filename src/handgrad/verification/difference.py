@@ -32,7 +32,14 @@ Scalar = Callable[[Array], complex]
 
 
 def compare_gradient(
-    ledger: Ledger, what: str, phi: Scalar, at: Array, gradient: Array, *, elements: bool = True
+    ledger: Ledger,
+    what: str,
+    phi: Scalar,
+    at: Array,
+    gradient: Array,
+    *,
+    elements: bool = True,
+    scale: float = 0.0,
 ) -> None:
     """Hold a gradient against numerical derivatives of the same scalar function.
 
@@ -43,12 +50,14 @@ def compare_gradient(
     at : where, float64; not changed
     gradient : what calculus says, of the same shape
     elements : compare every partial derivative; else only some directional ones
+    scale : the size of other gradients of the same numbers, beside which this one may be only
+        rounding (an offset before a normalization has none)
     """
     if gradient.shape != at.shape:
         ledger.fail(f"{what}: a gradient of shape {gradient.shape} for one of shape {at.shape}")
         return
     generator = np.random.default_rng(at.size)
-    scale = float(np.abs(gradient).max(initial=0.0))
+    scale = max(scale, float(np.abs(gradient).max(initial=0.0)))
     method = COMPLEX if _analytic(phi, at, generator.normal(size=at.shape)) else DIFFERENCES
     for place, direction in _directions(at, elements, generator):
         found = float(np.sum(gradient * direction))

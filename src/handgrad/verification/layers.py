@@ -11,7 +11,7 @@ import numpy as np
 
 from handgrad.arrays import Array, Layout, Numbers, Shape
 from handgrad.errors import HandgradError
-from handgrad.layers import Layer
+from handgrad.layers import BatchNorm, Convolution, Dropout, Layer, Tanh
 from handgrad.verification.difference import compare_gradient
 from handgrad.verification.finding import Ledger
 
@@ -19,8 +19,28 @@ __all__ = ["check_layer"]
 
 SHAPES: list[Shape] = [(1,), (5,), (3, 3, 1), (4, 5, 2), (1, 1, 3)]
 BATCHES = (1, 3)
-FILLED: dict[Any, Any] = {int: 3, float: 0.5}
+FILLED: dict[Any, Any] = {int: 3, float: 0.5, tuple[Layer, ...]: (Tanh(),)}
 """For fields without a default."""
+
+FURTHER: dict[str, list[dict[str, Any]]] = {
+    "convolution": [
+        {"channels": 2, "kernel": (2, 3), "padding": "valid"},
+        {"channels": 1, "kernel": (3, 3), "stride": 2},
+        {"channels": 2, "kernel": (3, 2), "stride": 3, "padding": ((1, 0), (2, 1))},
+        {"channels": 2, "kernel": (2, 2), "dilation": 2, "offset": False},
+        {"channels": 2, "kernel": (1, 1), "offset": False},
+    ],
+    "max-pool": [{"size": 3, "stride": 1}, {"size": 1, "stride": 2}],
+    "average-pool": [{"size": 3, "stride": 1}, {"size": 1, "stride": 2}],
+    "batch-norm": [{"scale": False}, {"offset": False}, {"scale": False, "offset": False}],
+    "frozen-norm": [{"scale": False}, {"offset": False}],
+    "group-norm": [{"groups": 2}, {"groups": 3, "scale": False, "offset": False}],
+    "residual": [
+        {"layers": (Convolution(2), BatchNorm(), Tanh()), "shortcut": (Convolution(2, (1, 1)),)},
+        {"layers": (Dropout(0.3), Tanh(), Dropout(0.5))},
+    ],
+}
+"""Settings that no default shows."""
 
 
 def check_layer(kind: type[Layer]) -> Ledger:
@@ -53,6 +73,8 @@ def _instances(kind: type[Layer]) -> Iterator[Layer]:
             settings[field.name] = FILLED.get(hints[field.name])
     usual = kind(**settings)
     yield usual
+    for further in FURTHER.get(kind.name, []):
+        yield kind(**further)
     for field in dataclasses.fields(kind):  # type: ignore[arg-type]
         if hints[field.name] is float:
             changed = getattr(usual, field.name) * 0.5 + 0.2
@@ -63,8 +85,13 @@ def _check_one(ledger: Ledger, layer: Layer, shape: Shape) -> None:
     generator = np.random.default_rng(7)
     x = generator.normal(size=shape)
     x += np.copysign(0.1, x)  # away from a kink at 0
-    layout = Layout({f"0.{name}": s for name, s in layer.parameters(shape[1:]).items()})
+    layout = Layout(
+        {f"0.{name}": s for name, s in layer.parameters(shape[1:]).items()},
+        {f"0.{name}": s for name, s in layer.statistics(shape[1:]).items()},
+    )
     vector = generator.normal(size=layout.size)
+    gathered = vector[layout.learned :]
+    gathered[...] = np.abs(gathered) + 0.5  # a variance is positive
     params: Numbers = layout.views(vector, 1)[0]
     draws = layer.draw(shape, np.random.default_rng(8))
     x.setflags(write=False)
@@ -78,7 +105,7 @@ def _check_one(ledger: Ledger, layer: Layer, shape: Shape) -> None:
     dy = generator.normal(size=y.shape)
     dy.setflags(write=False)
     # NaN, since a backward pass overwrites what it finds there.
-    gradient = np.full(layout.size, np.nan)
+    gradient = np.full(layout.learned, np.nan)
     dx = layer.backward(dy, memory, params, layout.views(gradient, 1)[0])
 
     def from_input(value: Array) -> complex:
@@ -89,8 +116,11 @@ def _check_one(ledger: Ledger, layer: Layer, shape: Shape) -> None:
         total: complex = np.sum(dy * layer.forward(x, layout.views(value, 1)[0], *draws)[0])
         return total
 
-    compare_gradient(ledger, f"{layer!r}: ∂/∂x at", from_input, x, dx)
+    scale = float(np.abs(np.concatenate([dx.ravel(), gradient])).max(initial=0.0))
+    compare_gradient(ledger, f"{layer!r}: ∂/∂x at", from_input, x, dx, scale=scale)
     for name, slot in layout.slots.items():
+        if slot.stop > layout.learned:
+            continue
 
         def from_one(value: Array, slot: Any = slot) -> complex:
             changed = vector.astype(value.dtype)
@@ -98,8 +128,9 @@ def _check_one(ledger: Ledger, layer: Layer, shape: Shape) -> None:
             return from_parameters(changed)
 
         what = f"{layer!r} on {shape}: ∂/∂{name.partition('.')[2]} at"
-        compare_gradient(ledger, what, from_one, slot.of(vector), slot.of(gradient))
-    again = np.full(layout.size, np.nan)
+        own = slot.of(gradient)
+        compare_gradient(ledger, what, from_one, slot.of(vector), own, scale=scale)
+    again = np.full(layout.learned, np.nan)
     layer.backward_parameters(dy, memory, params, layout.views(again, 1)[0])
     if not np.array_equal(again, gradient):
         ledger.fail(f"{layer} on {shape}: backward_parameters gives other gradients than backward")
@@ -108,10 +139,9 @@ def _check_one(ledger: Ledger, layer: Layer, shape: Shape) -> None:
 
 def _check_frozen(ledger: Ledger, layer: Layer, x: Array, params: Numbers) -> None:
     """What a layer does in training it must do on average: its frozen form is the mean of draws."""
-    frozen = layer.frozen()
-    if frozen is layer:
+    if not layer.draws:
         return
-    expected = x if frozen is None else frozen.forward(x, params)[0]
+    expected = layer.frozen().forward(x, params)[0]
     generator = np.random.default_rng(9)
     rounds = 2000
     total = np.zeros_like(expected)
