@@ -1,9 +1,10 @@
 """The published experiments, run in full: published figure, ours, command.
 
-    python benchmarks/experiments.py [NAME…]
+    python benchmarks/experiments.py [NAME…]      run them (all of them: some five minutes)
+    python benchmarks/experiments.py --readme     write the table of the last results into README.md
 
-Prints a table in Markdown and writes ``benchmarks/results/experiments.json``: what was measured,
-with versions, threads and seconds. A data set that is not there is named and left out.
+Writes ``benchmarks/results/experiments.json``: what was measured, with versions, threads and
+seconds. A data set that is not there is named and left out.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import handgrad as hg
 from handgrad.errors import HandgradError
 
 RESULTS = Path(__file__).parent / "results" / "experiments.json"
+README = Path(__file__).parents[1] / "README.md"
+BEGIN, END = "<!-- experiments -->\n", "<!-- end of experiments -->\n"
 
 Row = tuple[str, str, str]
 """What, published or asked for, ours."""
@@ -89,11 +90,12 @@ def mnist_mlp(run: hg.Run) -> list[Row]:
 
 def cat(run: hg.Run) -> list[Row]:
     found = run.summary
-    all_ = [found["test_accuracy"], *(e["test_accuracy"] for e in found["repeats"]["runs"])]
-    train = [found["train_accuracy"], *(e["train_accuracy"] for e in found["repeats"]["runs"])]
+    everyone = [found, *found["repeats"]["runs"]]
+    test = [figures["test_accuracy"] for figures in everyone]
+    train = [figures["train_accuracy"] for figures in everyone]
     interval = f"{100 * found['test_low']:.0f} to {100 * found['test_high']:.0f} %"
     return [
-        ("test", "82 % (a course: 80 %)", spread(all_)),
+        ("test", "82 % (a course: 80 %)", spread(test)),
         ("train", "near 100 %", spread(train)),
         ("95 % interval of one run, n = 50", "not stated", interval),
     ]
@@ -125,9 +127,36 @@ EXPERIMENTS = {
 }
 
 
+def table(results: dict[str, Any]) -> str:
+    """The results in Markdown."""
+    rows = ["| experiment | what | published | ours | command |\n", "|---|---|---|---|---|\n"]
+    for name, result in results.items():
+        for what, published, ours in result["rows"]:
+            rows.append(f"| {name} | {what} | {published} | {ours} | `{result['command']}` |\n")
+    versions = {
+        ", ".join(f"{name} {version}" for name, version in result["versions"].items())
+        for result in results.values()
+    }
+    dates = sorted(result["date"] for result in results.values())
+    systems = {result["system"] for result in results.values()}
+    rows.append(f"\nMeasured {dates[-1]} on {', '.join(systems)}: {'; '.join(sorted(versions))}.\n")
+    return "".join(rows)
+
+
+def write_readme(results: dict[str, Any]) -> None:
+    """Put the table between its two marks."""
+    page = README.read_text(encoding="utf-8")
+    before, _, rest = page.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    README.write_text(before + BEGIN + "\n" + table(results) + "\n" + END + after, encoding="utf-8")
+
+
 def main(names: list[str]) -> None:
+    """Run some experiments, or all, and keep what was measured as it comes."""
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    print("| experiment | what | published | ours | command |\n|---|---|---|---|---|")
+    if names == ["--readme"]:
+        write_readme(results)
+        return
     for name in names or EXPERIMENTS:
         experiment = EXPERIMENTS[name]
         recipe = name.partition(",")[0]
@@ -139,10 +168,6 @@ def main(names: list[str]) -> None:
                 continue
             rows = experiment.rows(run)
             found = run.summary
-        for what, published, ours in rows:
-            print(
-                f"| {name} | {what} | {published} | {ours} | `{experiment.command}` |", flush=True
-            )
         results[name] = {
             "command": experiment.command,
             "rows": [list(row) for row in rows],
@@ -150,10 +175,11 @@ def main(names: list[str]) -> None:
             "threads": found["threads"],
             "date": datetime.now(UTC).date().isoformat(),
             "system": f"{platform.system()} {platform.machine()}",
-            "versions": found["versions"] | {"numpy": np.__version__},
+            "versions": found["versions"],
         }
+        print(table({name: results[name]}), flush=True)
         RESULTS.parent.mkdir(exist_ok=True)
-        RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+        RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -25,6 +25,10 @@ from handgrad import calculus
         ("gelu", 1.0, 0.8413447460685429),  # 1 · Φ(1), from tables of the normal distribution
         ("gelu", -1.0, -0.15865525393145707),  # -1 · (1 - Φ(1))
         ("gelu", 1e4, 1e4),
+        ("silu", 0.0, 0.0),
+        ("silu", np.log(3), 0.75 * np.log(3)),  # z / (1 + 1/3)
+        ("silu", 1e4, 1e4),
+        ("silu", -1e4, 0.0),
     ],
 )
 def test_values(name, z, a):
@@ -41,3 +45,13 @@ def test_the_derivative_taken_at_the_kink(name, slope):
 def test_dropout_keeps_and_scales():
     x, kept = np.array([[1.0, 2.0, 3.0, 4.0]]), np.array([[True, False, True, False]])
     np.testing.assert_array_equal(calculus.dropout(x, kept, 0.75), [[4.0, 0.0, 12.0, 0.0]])
+
+
+def test_silu_beside_pytorch(torch):
+    z = torch.linspace(-30, 30, 61, dtype=torch.float64, requires_grad=True)
+    a = torch.nn.functional.silu(z)
+    a.sum().backward()
+    given = z.detach().numpy()
+    np.testing.assert_allclose(calculus.silu(given), a.detach(), rtol=1e-9)
+    found = calculus.silu_backward(np.ones_like(given), given)
+    np.testing.assert_allclose(found, z.grad, rtol=1e-9)

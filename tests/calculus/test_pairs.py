@@ -12,6 +12,7 @@ from handgrad import calculus
 PAIRS = [name for name in calculus.__all__ if f"{name}_backward" in calculus.__all__]
 ALONE = {
     "affine_backward_parameters": "test_affine.py",
+    "convolve_backward_parameters": "test_convolution.py",
     "log_softmax": "test_softmax.py",
     "softmax_jacobian": "test_softmax.py",
 }
@@ -40,6 +41,63 @@ def affine(f, f_backward):
     return f, backward
 
 
+WINDOW = {"stride": 2, "padding": ((1, 0), (0, 2)), "dilation": 2}
+POOL = {"size": 2, "stride": 1}
+
+
+def convolve(f, f_backward):
+    def backward(dy, x, W, b):
+        dW, db = np.full_like(W, np.nan), np.full_like(b, np.nan)
+        return [f_backward(dy, x, W, dW, db, **WINDOW), dW, db]
+
+    return lambda x, W, b: f(x, W, b, **WINDOW), backward
+
+
+def patches(f, f_backward):
+    return (
+        lambda x: f(x, (2, 3), **WINDOW),
+        lambda dp, x: [f_backward(dp, x.shape, **WINDOW)],
+    )
+
+
+def max_pool(f, f_backward):
+    return lambda x: f(x, **POOL), lambda dy, x: [f_backward(dy, x, f(x, **POOL), **POOL)]
+
+
+def average_pool(f, f_backward):
+    return lambda x: f(x, **POOL), lambda dy, x: [f_backward(dy, x.shape, **POOL)]
+
+
+def normalization(*settings):
+    """A case of (x, scale, offset); what f leaves in memory, f_backward takes."""
+
+    def case(f, f_backward):
+        def backward(dy, x, scale, offset):
+            statistics = f(x, scale, offset, *settings, 0.1)[1:]
+            dscale, doffset = np.full_like(scale, np.nan), np.full_like(offset, np.nan)
+            return [f_backward(dy, x, *statistics, scale, dscale, doffset, 0.1), dscale, doffset]
+
+        return lambda *given: f(*given, *settings, 0.1)[0], backward
+
+    return case
+
+
+def frozen_norm(f, f_backward):
+    def fixed(norm, norm_backward):
+        def statistics(x):
+            return np.full(x.shape[-1], 0.5, x.dtype), np.full(x.shape[-1], 2.0, x.dtype)
+
+        return (
+            lambda x, scale, offset, epsilon: (
+                norm(x, *statistics(x), scale, offset, epsilon),
+                *statistics(x),
+            ),
+            norm_backward,
+        )
+
+    return normalization()(*fixed(f, f_backward))
+
+
 def dropout(f, f_backward):
     def kept(x):
         return np.arange(x.size).reshape(x.shape) % 3 != 1
@@ -49,12 +107,31 @@ def dropout(f, f_backward):
 
 CASES = {
     "affine": [([(1, 1), (1, 1), (1,)], [(5, 3), (3, 4), (4,)], [(1, 7), (7, 1), (1,)]), affine],
+    "average_pool": [[[(1, 2, 2, 1)], [(2, 3, 5, 2)]], average_pool],
+    "batch_norm": [[[(5, 1), (1,), (1,)], [(2, 3, 2, 4), (4,), (4,)]], normalization()],
+    "convolve": [
+        [
+            [(1, 2, 3, 1), (2, 2, 1, 1), (1,)],
+            [(2, 5, 4, 3), (3, 2, 3, 2), (2,)],
+            [(1, 4, 9, 2), (1, 4, 2, 3), (3,)],
+        ],
+        convolve,
+    ],
     "dropout": [ANY, dropout],
     "elu": element_wise("input", alpha=1.7),
+    "frozen_norm": [[[(5, 1), (1,), (1,)], [(2, 3, 2, 4), (4,), (4,)]], frozen_norm],
     "gelu": element_wise("input"),
+    "global_average_pool": [
+        [[(1, 1, 1, 1)], [(2, 3, 5, 2)]],
+        lambda f, f_backward: (f, lambda dy, x: [f_backward(dy, x.shape)]),
+    ],
+    "group_norm": [[[(5, 2), (2,), (2,)], [(2, 3, 2, 4), (4,), (4,)]], normalization(2)],
     "leaky_relu": element_wise("input", slope=0.3),
+    "max_pool": [[[(1, 2, 2, 1)], [(2, 3, 5, 2)]], max_pool],
+    "patches": [[[(1, 3, 4, 1)], [(2, 5, 7, 2)]], patches],
     "relu": element_wise("output"),
     "sigmoid": element_wise("output"),
+    "silu": element_wise("input"),
     "softmax": [ROWS, element_wise("output")[1]],
     "tanh": element_wise("output"),
 }
@@ -95,7 +172,33 @@ def slipped_elu_backward(da, z, alpha=1.0):
     return np.where(z > 0, da, da * alpha * np.exp(np.minimum(z, 0)) - 1)
 
 
+def without_variance(dy, x, mean, variance, scale, dscale, doffset, epsilon):
+    calculus.batch_norm_backward(dy, x, mean, variance, scale, dscale, doffset, epsilon)
+    return scale / np.sqrt(variance + epsilon) * (dy - dy.mean(axis=tuple(range(dy.ndim - 1))))
+
+
 PLANTED = {
+    "average_pool": lambda dy, shape, size, stride: (
+        calculus.average_pool_backward(dy, shape, size, stride) * size
+    ),
+    "batch_norm": without_variance,
+    "convolve": lambda dy, x, W, dW, db, **settings: calculus.convolve_backward(
+        dy, x, W[::-1, ::-1], dW, db, **settings
+    ),
+    "frozen_norm": without_variance,
+    "global_average_pool": lambda dy, shape: (
+        calculus.global_average_pool_backward(dy, shape) / shape[0] + 1e-5
+    ),
+    "group_norm": lambda dy, x, mean, variance, scale, dscale, *rest: calculus.group_norm_backward(
+        dy, x, mean, variance, scale * 0 + 1, dscale, *rest
+    ),
+    "max_pool": lambda dy, x, y, size, stride: calculus.average_pool_backward(
+        dy, x.shape, size, stride
+    ),
+    "patches": lambda dp, shape, stride, padding, dilation: calculus.patches_backward(
+        dp, shape, stride, padding[::-1], dilation
+    ),
+    "silu": lambda da, z: da * calculus.sigmoid(z),
     "sigmoid": lambda da, a: da * a * (1 - a) * 1.0005,
     "tanh": lambda da, a: da * (1 - a),
     "relu": lambda da, a: da * (a >= 0),
@@ -133,7 +236,7 @@ def test_large_numbers_and_their_dtype(name, dtype):
     """±1e4 would overflow any careless exponential, and a warning is an error here."""
     shapes, case = CASES[name]
     f, backward = case(getattr(calculus, name), getattr(calculus, f"{name}_backward"))
-    sizes = [(5, 3), (3, 4), (4,)] if isinstance(shapes[0], list) else [(3, 4)]
+    sizes = shapes[1] if isinstance(shapes[0], list) else [(3, 4)]
     large = np.array([-1e4, -1, 0, 1, 1e4], dtype)
     inputs = [np.resize(large, size) for size in sizes]
     y = f(*inputs)

@@ -66,7 +66,7 @@ def test_ctrl_c_ends_after_the_step_and_writes_everything():
     assert 0 < summary["steps"] < 2_300_000
     # The step that was under way is the last: so many of them, whole epochs or not.
     assert run.history[-1]["step"] == summary["steps"]
-    assert len(run.model.network.vector) == summary["parameters"]
+    assert len(run.model.network.learned) == summary["parameters"]
     assert [path.name for path in Path.cwd().iterdir()] == ["r"]
 
 

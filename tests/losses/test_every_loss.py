@@ -167,6 +167,85 @@ def test_against_pytorch(torch, kind, shape, over):
     np.testing.assert_allclose(gradient, u.grad.numpy(), rtol=1e-9, atol=1e-12)
 
 
+@OVER
+@pytest.mark.parametrize("smoothing", [0.0, 0.2, 0.9])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 7), (5, 3)])
+def test_label_smoothing_against_pytorch(torch, shape, smoothing, over, check_gradients):
+    outputs, labels = batch(SoftmaxCrossEntropy, shape)
+    u, y = torch.tensor(outputs, requires_grad=True), torch.tensor(labels)
+    value = torch.nn.functional.cross_entropy(u, y, label_smoothing=smoothing, reduction=over)
+    value.backward()
+    loss = SoftmaxCrossEntropy(over, smoothing=smoothing)
+    found, gradient = loss(outputs, labels)
+    assert found == pytest.approx(value.item(), rel=1e-9, abs=1e-12)
+    np.testing.assert_allclose(gradient, u.grad.numpy(), rtol=1e-9, atol=1e-12)
+    check_gradients(lambda z: loss(z, labels)[0], [outputs], 1.0, [gradient])
+
+
+def test_label_smoothing_by_hand():
+    """Scores ln 1 and ln 3 are ¼ and ¾; with ε = 0.2 the target is (0.9, 0.1).
+
+    L = -0.9 ln ¼ - 0.1 ln ¾ = ln 4 - 0.1 ln 3, and s - y = (-0.65, 0.65).
+    """
+    scores = np.log([[1.0, 3.0]])
+    value, gradient = SoftmaxCrossEntropy(smoothing=0.2)(scores, np.array([0]))
+    assert value == pytest.approx(np.log(4) - 0.1 * np.log(3), rel=1e-14)
+    np.testing.assert_allclose(gradient, [[-0.65, 0.65]], rtol=1e-14)
+
+
+@DTYPES
+def test_label_smoothing_at_large_scores(dtype):
+    """The wrong class by 1000: L = 0.9 · 1000 + 0.1 · 0, and nothing overflows."""
+    scores = np.array([[0, 1000]], dtype)
+    value, gradient = SoftmaxCrossEntropy(smoothing=0.2)(scores, np.array([0]))
+    assert value == pytest.approx(900, rel=1e-6)
+    np.testing.assert_allclose(gradient, [[-0.9, 0.9]], rtol=1e-6)
+    assert gradient.dtype == dtype
+
+
+@pytest.mark.parametrize("kind", [CrossEntropy, SoftmaxCrossEntropy], ids=lambda kind: kind.name)
+def test_class_weights_against_pytorch(torch, kind):
+    """With the sum over a batch; PyTorch's mean is over the weights, ours over the samples."""
+    outputs, labels = batch(kind, (5, 3))
+    weights = (0.5, 2.0, 3.0)
+    u, y = torch.tensor(outputs, requires_grad=True), torch.tensor(labels)
+    scores = u.log() if kind is CrossEntropy else torch.log_softmax(u, dim=1)
+    value = torch.nn.functional.nll_loss(
+        scores, y, torch.tensor(weights, dtype=torch.float64), reduction="sum"
+    )
+    value.backward()
+    found, gradient = kind("sum", class_weights=weights)(outputs, labels)
+    assert len(set(labels)) == 3
+    assert found == pytest.approx(value.item(), rel=1e-9)
+    np.testing.assert_allclose(gradient, u.grad.numpy(), rtol=1e-9)
+    mean, gradient = kind("mean", class_weights=weights)(outputs, labels)
+    assert mean == pytest.approx(value.item() / 5, rel=1e-9)
+    np.testing.assert_allclose(gradient, u.grad.numpy() / 5, rtol=1e-9)
+
+
+@OVER
+@CASES
+def test_a_sample_of_weight_two_counts_as_two(kind, shape, over):
+    outputs, labels = batch(kind, shape)
+    classes = max(shape[1], 2)
+    weights = tuple(float(1 + (k == labels[0])) for k in range(classes))
+    value, gradient = kind(over, class_weights=weights)(outputs, labels)
+    twice = np.flatnonzero(labels == labels[0])
+    extra, of_extra = kind("sum")(outputs[twice], labels[twice])
+    plain, expected = kind("sum")(outputs, labels)
+    expected[twice] += of_extra
+    n = shape[0] if over == "mean" else 1
+    assert value == pytest.approx((plain + extra) / n, rel=1e-12)
+    np.testing.assert_allclose(gradient, expected / n, rtol=1e-12)
+
+
+@DTYPES
+def test_weighted_it_stays_in_its_type(dtype):
+    outputs, labels = batch(SoftmaxCrossEntropy, (5, 3))
+    loss = SoftmaxCrossEntropy(class_weights=(0.1, 0.2, 0.3), smoothing=0.1)
+    assert loss(outputs.astype(dtype), labels)[1].dtype == dtype
+
+
 @CASES
 def test_probabilities_and_decisions_agree(kind, shape):
     outputs, _ = batch(kind, shape)
@@ -192,6 +271,10 @@ def test_squared_errors_outputs_become_probabilities():
     [
         ({"kind": "softmax cross-entropie"}, "did you mean 'softmax cross-entropy'"),
         ({"kind": "squared error", "penalty": -1}, "penalty = -1.0; expected 0 or more"),
+        ({"kind": "softmax cross-entropy", "smoothing": 1}, "smoothing = 1.0; expected at least 0"),
+        ({"kind": "softmax cross-entropy", "smoothing": -0.1}, "smoothing = -0.1"),
+        ({"kind": "squared error", "smoothing": 0.1}, "unknown key 'smoothing'"),
+        ({"kind": "squared error", "class_weights": ["a"]}, "class_weights.0: found 'a'"),
         ({"kind": "squared error", "over": "median"}, "loss.over: found 'median'"),
     ],
 )

@@ -10,13 +10,19 @@ from handgrad.errors import RecipeError
 from handgrad.layers import (
     ELU,
     GELU,
+    BatchNorm,
     Dense,
     Dropout,
     Flatten,
+    FrozenNorm,
+    GroupNorm,
+    Identity,
     Layer,
     LeakyReLU,
     ReLU,
+    Residual,
     Sigmoid,
+    SiLU,
     Softmax,
     Tanh,
     Uniform,
@@ -33,28 +39,38 @@ WHOLE = (
     Flatten(),
     Dense(7, offsets=Uniform(-0.1, 0.1)),
     Sigmoid(),
-    Dense(6),
+    BatchNorm(0.1, keep=0.6),  # of one sample it is 0, where the offsets keep ReLU from its kink
+    Dense(6, offsets=Uniform(-0.1, 0.1)),
     ReLU(),
     Dropout(0.3),
     Dense(5),
     GELU(),
+    FrozenNorm(),
     Dense(6),
     ELU(0.7),
+    GroupNorm(0.1, groups=2),
     Dense(5),
     LeakyReLU(0.2),
+    Residual((Dense(4), SiLU(), Dropout(0.2), Dense(3)), (Identity(), Dense(3))),
     Dense(6),
     Tanh(),
     Dense(CLASSES),
     Softmax(),
 )
-"""Every layer there is; the softmax is left away where the loss has it inside."""
+"""Every layer that takes a row; the softmax is left away where the loss has it inside."""
+
+FOR_IMAGES = {"convolution", "max-pool", "average-pool", "global-average-pool"}
+"""These are in the network of test_convolutional.py."""
 
 SMALL = (Dropout(0.5), Flatten(), Dense(4), ReLU(), Dense(CLASSES))
 
 
 def test_the_whole_has_every_layer_of_the_package():
     kinds = {n for n, kind in members(Layer).items() if kind.__module__.startswith("handgrad.")}
-    assert {layer.name for layer in WHOLE} == kinds
+    found = set(WHOLE)
+    for layer in WHOLE:
+        found |= {*layer.layers, *layer.shortcut} if isinstance(layer, Residual) else set()
+    assert {layer.name for layer in found} == kinds - FOR_IMAGES
 
 
 def made(architecture, seed=0, dtype=np.float64):
@@ -68,33 +84,61 @@ def batch(n=8):
     return generator.normal(size=(n, *SHAPE)), generator.integers(CLASSES, size=n)
 
 
-def pytorch(torch, network, draws):
-    """The same network as a list of functions over leaves, and these leaves in our order."""
-    leaves = []
+def pytorch(torch, layer, params, draws, leaves):
+    """A layer as a function in PyTorch; adds its leaves, by name and in our order."""
+    nn = torch.nn.functional
 
-    def function(i, layer, params):
-        nn = torch.nn.functional
-        match layer:
-            case Dense():
-                W, b = (torch.tensor(p, requires_grad=True) for p in (params.W, params.b))
-                leaves.extend([W, b])
-                return lambda x: x.reshape(len(x), -1) @ W + b
-            case Dropout():
-                return lambda x: x * torch.tensor(draws[i][0]) / (1 - layer.rate)
-            case Flatten():
-                return torch.nn.Flatten()
-            case ELU():
-                return torch.nn.ELU(layer.alpha)
-            case LeakyReLU():
-                return torch.nn.LeakyReLU(layer.slope)
-            case Softmax():
-                return torch.nn.Softmax(dim=1)
-        return {"gelu": nn.gelu, "relu": nn.relu, "sigmoid": nn.sigmoid, "tanh": nn.tanh}[
-            layer.name
+    def leaf(name):
+        leaves.append((name, torch.tensor(getattr(params, name), requires_grad=True)))
+        return leaves[-1][1]
+
+    def statistics():
+        return torch.tensor(params.mean), torch.tensor(params.variance)
+
+    def through(layers, views):
+        functions = [
+            pytorch(torch, layer, getattr(views, str(i), None), draws, leaves)
+            for i, layer in enumerate(layers)
         ]
 
-    layers = zip(network.architecture, network.params, strict=True)
-    return [function(i, layer, params) for i, (layer, params) in enumerate(layers)], leaves
+        def function(x):
+            for each in functions:
+                x = each(x)
+            return x
+
+        return function
+
+    match layer:
+        case Dense():
+            W, b = leaf("W"), leaf("b")
+            return lambda x: x.reshape(len(x), -1) @ W + b
+        case BatchNorm() | FrozenNorm():
+            own = (*statistics(), leaf("scale"), leaf("offset"))
+            momentum = 1 - layer.keep if isinstance(layer, BatchNorm) else 0.0
+            training = isinstance(layer, BatchNorm)
+            return lambda x: nn.batch_norm(x, *own, training, momentum, layer.epsilon)
+        case GroupNorm():
+            own = leaf("scale"), leaf("offset")
+            return lambda x: nn.group_norm(x, layer.groups, *own, layer.epsilon)
+        case Residual():
+            block = through(layer.layers, params.block)
+            shortcut = through(layer.shortcut, params.shortcut)
+            return lambda x: block(x) + shortcut(x)
+        case Dropout():
+            kept = torch.tensor(draws.pop(0))
+            return lambda x: x * kept / (1 - layer.rate)
+        case Flatten():
+            return torch.nn.Flatten()
+        case Identity():
+            return torch.nn.Identity()
+        case ELU():
+            return torch.nn.ELU(layer.alpha)
+        case LeakyReLU():
+            return torch.nn.LeakyReLU(layer.slope)
+        case Softmax():
+            return torch.nn.Softmax(dim=1)
+    names = {"gelu": nn.gelu, "relu": nn.relu, "sigmoid": nn.sigmoid, "silu": nn.silu}
+    return (names | {"tanh": nn.tanh})[layer.name]
 
 
 @pytest.mark.parametrize("loss", [CrossEntropy("sum"), SoftmaxCrossEntropy("mean")], ids=str)
@@ -104,14 +148,20 @@ def test_ten_training_steps_beside_pytorch(torch, loss, kind):
     network = made(WHOLE if isinstance(loss, CrossEntropy) else WHOLE[:-1])
     x, labels = batch()
     draws = network.draw(len(x), np.random.default_rng(2))
-    functions, leaves = pytorch(torch, network, draws)
+    named, drawn = [], [array for arrays in draws for array in arrays]
+    functions = [
+        pytorch(torch, layer, params, drawn, named)
+        for layer, params in zip(network.architecture, network.params, strict=True)
+    ]
+    assert drawn == []
+    leaves = [leaf for _, leaf in named]
     ours = {"sgd": SGD(0.05), "adamw": AdamW(0.01, weight_decay=0.1)}[kind]
     theirs = {
         "sgd": lambda: torch.optim.SGD(leaves, 0.05),
         "adamw": lambda: torch.optim.AdamW(
-            [  # the decay is for weights, not for offsets
-                {"params": leaves[::2], "weight_decay": 0.1},
-                {"params": leaves[1::2], "weight_decay": 0.0},
+            [  # the decay is for weights, not for offsets and scales
+                {"params": [leaf for name, leaf in named if name == "W"], "weight_decay": 0.1},
+                {"params": [leaf for name, leaf in named if name != "W"], "weight_decay": 0.0},
             ],
             0.01,
         ),
@@ -138,7 +188,7 @@ def test_ten_training_steps_beside_pytorch(torch, loss, kind):
         network.learned[...] -= gradient.vector
         theirs.step()
         flat = np.concatenate([leaf.detach().numpy().ravel() for leaf in leaves])
-        np.testing.assert_allclose(network.vector, flat, rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(network.learned, flat, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("n", [1, 5])
@@ -151,10 +201,12 @@ def test_the_whole_gradient_is_the_derivative(n, check_gradients):
     dy = np.random.default_rng(3).normal(size=outputs.shape)
     dx = network.backward_to_input(dy, memories, gradient.views)
 
-    def f(x, vector):
+    def f(x, learned):
+        gathered = network.vector[network.layout.learned :]
+        vector = np.concatenate([learned, gathered])
         return Network(network.architecture, SHAPE, vector).forward(x, draws)[0]
 
-    check_gradients(f, [x, network.vector], dy, [dx, gradient.vector])
+    check_gradients(f, [x, network.learned], dy, [dx, gradient.vector])
     halfway = network.gradient()
     network.backward(dy, memories, halfway.views)
     np.testing.assert_array_equal(halfway.vector, gradient.vector)
@@ -181,7 +233,9 @@ def test_float32_begins_at_the_same_values_rounded():
 def test_frozen_it_predicts_without_chance_and_shares_its_vector():
     network, (x, _) = made(SMALL), batch()
     frozen = network.frozen()
-    assert [layer.name for layer in frozen.architecture] == ["flatten", "dense", "relu", "dense"]
+    # The places stay, by which the numbers are named.
+    names = ["identity", "flatten", "dense", "relu", "dense"]
+    assert [layer.name for layer in frozen.architecture] == names
     assert np.shares_memory(frozen.vector, network.vector)
     assert network.random
     assert not frozen.random

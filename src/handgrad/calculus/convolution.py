@@ -18,6 +18,9 @@ __all__ = [
     "patches_backward",
 ]
 
+PATCHES = 2**18
+"""How many numbers of copied patches lie in the processor's cache at a time."""
+
 
 def patches(
     x: Array,
@@ -242,6 +245,6 @@ def _few_samples(p: Array) -> Iterator[slice]:
     Patches are KH·KW times as large as the image: those of a whole batch would travel to memory and
     back, which takes longer than the multiplication.
     """
-    few = max(1, 2**18 // max(1, p[0].size)) if len(p) else 1
+    few = max(1, PATCHES // max(1, p[0].size)) if len(p) else 1
     for start in range(0, len(p), few):
         yield slice(start, start + few)

@@ -8,6 +8,7 @@ import os
 import tomllib
 from dataclasses import dataclass
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -213,13 +214,14 @@ class Recipe:
 
 def recipe_names() -> dict[str, str]:
     """Every recipe that comes along, by name, with its line."""
+    return {name: str(read_recipe(name)["about"]) for name in sorted(_inside())}
+
+
+def _inside() -> dict[str, Traversable]:
+    """The recipes that come along, by name."""
     folder = resources.files("handgrad.experiments") / "recipes"
-    names = sorted(
-        entry.name.removesuffix(".toml")
-        for entry in folder.iterdir()
-        if entry.name.endswith(".toml")
-    )
-    return {name: str(read_recipe(name)["about"]) for name in names}
+    files = (entry for entry in folder.iterdir() if entry.name.endswith(".toml"))
+    return {entry.name.removesuffix(".toml"): entry for entry in files}
 
 
 def read_recipe(source: str | os.PathLike[str]) -> dict[str, Any]:
@@ -238,9 +240,9 @@ def read_recipe(source: str | os.PathLike[str]) -> dict[str, Any]:
     word, path = os.fspath(source), Path(source)
     if not word:
         raise RecipeError("an empty name; expected a recipe, a .toml, a .h5 or a folder of images")
-    inside = resources.files("handgrad.experiments") / "recipes" / f"{word}.toml"
-    if Path(word).name == word and inside.is_file():
-        return tomllib.loads(inside.read_text(encoding="utf-8"))
+    inside = _inside()
+    if word in inside:
+        return tomllib.loads(inside[word].read_text(encoding="utf-8"))
     if path.suffix == ".toml":
         return _toml(path)
     if path.is_dir() or path.suffix in (".h5", ".hdf5"):
@@ -255,8 +257,7 @@ def read_recipe(source: str | os.PathLike[str]) -> dict[str, Any]:
         return table
     if path.exists():
         raise DataError(path, "a file of another kind", "a recipe (.toml), a .h5, or a folder")
-    names = [e.name.removesuffix(".toml") for e in (inside.parent).iterdir()]  # type: ignore[attr-defined]
-    raise RecipeError(f"{word}: neither a path nor a recipe{nearest(word, names)}")
+    raise RecipeError(f"{word}: neither a path nor a recipe{nearest(word, inside)}")
 
 
 def _toml(path: Path) -> dict[str, Any]:

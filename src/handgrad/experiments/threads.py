@@ -11,7 +11,7 @@ from handgrad.networks import Network
 __all__ = ["blas_threads", "cores", "limited"]
 
 WORTH_SHARING = 3e7
-"""Flops of a batch's forward pass above which a second thread gains more than it costs to meet."""
+"""Flops of a product above which a second thread gains more than it costs to meet."""
 
 
 def cores() -> int:
@@ -28,7 +28,9 @@ def blas_threads(network: Network, batch: int, available: int) -> int:
     products threads wait for each other longer than they compute, and far longer when another
     program uses a core.
     """
-    return available if network.flops() * batch >= WORTH_SHARING else 1
+    layers = zip(network.architecture, network.shapes, strict=False)
+    largest = max(layer.largest_product(shape, batch) for layer, shape in layers)
+    return available if largest >= WORTH_SHARING else 1
 
 
 @contextlib.contextmanager

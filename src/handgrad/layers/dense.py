@@ -64,6 +64,9 @@ class Dense(Layer):
     def flops(self, shape: Shape) -> int:
         return 2 * math.prod(shape) * self.units
 
+    def largest_product(self, shape: Shape, n: int) -> int:
+        return n * self.flops(shape)
+
     def __str__(self) -> str:
         return f"dense {self.units}"
 

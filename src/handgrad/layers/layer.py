@@ -67,5 +67,12 @@ class Layer(Named):
         """Additions and multiplications of one sample's forward pass."""
         return math.prod(self.output_shape(shape))
 
+    def largest_product(self, shape: Shape, n: int) -> int:
+        """Flops of the largest matrix product that n samples ask for at once.
+
+        0 where there is none, and for convolutions, whose products are kept small on purpose.
+        """
+        return 0
+
     def __str__(self) -> str:
         return self.name

@@ -120,6 +120,9 @@ class Residual(Layer):
     def flops(self, shape: Shape) -> int:
         return sum(layer.flops(before) for _, _, layer, before in self._ways(shape))
 
+    def largest_product(self, shape: Shape, n: int) -> int:
+        return max(layer.largest_product(before, n) for _, _, layer, before in self._ways(shape))
+
     def _block(self, views: Numbers) -> list[Numbers]:
         return [_inner(views, "block", i) for i in range(len(self.layers))]
 

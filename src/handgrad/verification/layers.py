@@ -139,8 +139,8 @@ def _check_one(ledger: Ledger, layer: Layer, shape: Shape) -> None:
 
 def _check_frozen(ledger: Ledger, layer: Layer, x: Array, params: Numbers) -> None:
     """What a layer does in training it must do on average: its frozen form is the mean of draws."""
-    if not layer.draws:
-        return
+    if not isinstance(type(layer).draws, int) or not layer.draws:
+        return  # of a block this does not hold: what follows a draw need not be linear
     expected = layer.frozen().forward(x, params)[0]
     generator = np.random.default_rng(9)
     rounds = 2000
