@@ -274,6 +274,7 @@ def test_squared_errors_outputs_become_probabilities():
         ({"kind": "softmax cross-entropy", "smoothing": 1}, "smoothing = 1.0; expected at least 0"),
         ({"kind": "softmax cross-entropy", "smoothing": -0.1}, "smoothing = -0.1"),
         ({"kind": "squared error", "smoothing": 0.1}, "unknown key 'smoothing'"),
+        ({"kind": "squared error", "class_weights": [1, -2]}, r"class_weights = \[1.0, -2.0\]; e"),
         ({"kind": "squared error", "class_weights": ["a"]}, "class_weights.0: found 'a'"),
         ({"kind": "squared error", "over": "median"}, "loss.over: found 'median'"),
     ],

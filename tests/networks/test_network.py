@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from handgrad.datasets import Batches
-from handgrad.errors import RecipeError
+from handgrad.datasets import Batches, Preparation
+from handgrad.errors import HandgradError, RecipeError
 from handgrad.layers import (
     ELU,
     GELU,
@@ -28,7 +28,7 @@ from handgrad.layers import (
     Uniform,
 )
 from handgrad.losses import CrossEntropy, SoftmaxCrossEntropy
-from handgrad.networks import Network, layer_rows
+from handgrad.networks import Model, Network, layer_rows
 from handgrad.optimizers import SGD, AdamW
 from handgrad.tables import members
 from handgrad.training import by_the_book, fit
@@ -288,3 +288,17 @@ def test_the_rows_of_its_table():
 def test_what_a_network_refuses(architecture, vector, sentence):
     with pytest.raises(RecipeError, match=sentence):
         Network(architecture, SHAPE, vector)
+
+
+@pytest.mark.parametrize(("weights", "refused"), [((), 0), ((1.0, 2.0, 3.0), 0), ((1.0, 2.0), 1)])
+def test_a_model_has_as_many_class_weights_as_classes(weights, refused):
+    network, preparation = (
+        Network((Dense(3),), (3, 3, 3)),
+        Preparation(3, 3, 3, "lanczos", True, "none"),
+    )
+    loss = SoftmaxCrossEntropy(class_weights=weights)
+    if not refused:
+        assert Model(network, preparation, ("a", "b", "c"), loss).loss is loss
+        return
+    with pytest.raises(HandgradError, match="found 2 class weights; expected 3, in the order of a"):
+        Model(network, preparation, ("a", "b", "c"), loss)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -179,6 +180,59 @@ def test_clip_rule_decay_rate_in_this_order():
     np.testing.assert_allclose(found, [[0.65, 0.6], [0.55875, 0.375]], rtol=1e-14)
 
 
+PLACES = {"W": [slice(0, 2)], "b": [slice(2, 3)], "scale": [slice(3, 4)]}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_rates_of_their_own_against_pytorch(torch, name):
+    """Twice the rate for offsets, none for scales, half for weights: parameter groups."""
+    rates = {"W": 0.5, "b": 2.0, "scale": 0.0}
+    optimizer = dataclasses.replace(CASES[name][0], rates=rates)
+    chain, vector = optimizer.chain(lambda name: PLACES.get(name, [])), START.copy()
+    state = chain.start(vector)
+    leaves = {n: torch.tensor(START[place], requires_grad=True) for n, (place,) in PLACES.items()}
+    decay = 0.2 if name == "adamw" else None
+    groups = [
+        {"params": [w], "lr": 0.1 * rates[n]}
+        | ({} if decay is None else {"weight_decay": decay * (n == "W")})
+        for n, w in leaves.items()
+    ]
+    adams = {"betas": (0.7, 0.9), "eps": 1e-3}
+    theirs = {
+        "sgd": lambda: torch.optim.SGD(groups),
+        "momentum": lambda: torch.optim.SGD(groups, momentum=0.8),
+        "nesterov": lambda: torch.optim.SGD(groups, momentum=0.8, nesterov=True),
+        "rmsprop": lambda: torch.optim.RMSprop(groups, alpha=0.9, eps=1e-3),
+        "adam": lambda: torch.optim.Adam(groups, **adams),
+        "adamw": lambda: torch.optim.AdamW(groups, **adams),
+    }[name]()
+    for t, gradient in enumerate(GRADIENTS):
+        g = gradient.copy()
+        chain.apply(g, state, vector, t, STEPS)
+        vector -= g
+        for n, w in leaves.items():
+            w.grad = torch.tensor(gradient[PLACES[n][0]])
+        theirs.step()
+        found = np.concatenate([w.detach().numpy() for w in leaves.values()])
+        np.testing.assert_allclose(vector, found, rtol=1e-12)
+    assert vector[3] == START[3]
+
+
+def test_rates_come_after_the_decay_and_leave_the_rest():
+    """w - η r (g + λ w) for a rate r = 3 of W: 1 - 0.3 (2 + 0.5); elsewhere 1 - 0.1 · 2."""
+    optimizer = SGD(0.1, weight_decay=0.5, rates={"W": 3.0})
+    chain = optimizer.chain(lambda name: [slice(0, 1)] if name == "W" else [])
+    g, vector = np.array([2.0, 2.0]), np.ones(2)
+    chain.apply(g, chain.start(vector), vector, 0, 1)
+    np.testing.assert_allclose(vector - g, [0.25, 0.8], rtol=1e-14)
+
+
+def test_a_rate_of_nothing_is_a_slip():
+    optimizer = SGD(0.1, rates={"b": 2.0, "ofset": 2.0})
+    with pytest.raises(RecipeError, match="ofset: nothing that is learned has this name"):
+        optimizer.chain(lambda name: PLACES.get(name, []))
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_float32_stays_float32(name):
     """A float64 state would double the memory, and a float64 step would hide in the subtraction."""
@@ -208,6 +262,9 @@ def test_an_optimizer_is_a_table_and_back(name):
             "learning_rate: found nan; expected a finite number",
         ),
         ({"kind": "sgd", "weight_decay": -1}, "weight_decay = -1.0; expected 0 or more"),
+        ({"kind": "sgd", "rates": {"b": -1}}, "rates.b = -1.0; expected 0 or more"),
+        ({"kind": "sgd", "rates": {"b": "two"}}, "rates: found .*; expected a table of a number"),
+        ({"kind": "sgd", "rates": {"b": math.inf}}, "rates.b = inf; expected 0 or more"),
         ({"kind": "sgd", "clip_norm": 0}, "clip_norm = 0.0; expected more than 0"),
         ({"kind": "sgd", "beta1": 0.9}, "unknown key 'beta1'"),
         ({"kind": "momentum", "beta": 1.0}, r"beta = 1.0; expected a number in \[0, 1\)"),

@@ -12,7 +12,7 @@ import pytest
 from handgrad import calculus
 from handgrad.layers import Layer
 from handgrad.losses import Loss
-from handgrad.optimizers import Optimizer, Schedule
+from handgrad.optimizers import Averaging, Optimizer, Schedule
 from handgrad.tables import members
 from handgrad.verification import certificate, checks, verify
 
@@ -30,7 +30,7 @@ def test_every_check_passes(name):
 
 def test_everything_that_the_package_has_is_there():
     names = {name.partition(" ")[2] for name in checks()}
-    for family in (Layer, Loss, Optimizer, Schedule):
+    for family in (Averaging, Layer, Loss, Optimizer, Schedule):
         own = {n for n, kind in members(family).items() if kind.__module__.startswith("handgrad.")}
         assert own <= names
         assert own

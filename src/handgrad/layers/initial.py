@@ -6,6 +6,7 @@ layer makes of it. Draws are in float64, so that float32 begins at the same valu
 
 from __future__ import annotations
 
+import abc
 import math
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -18,14 +19,14 @@ from handgrad.tables import Named
 __all__ = ["Glorot", "He", "Initial", "Normal", "Uniform", "Zeros"]
 
 
-class Initial(Named):
+class Initial(Named, abc.ABC):
     """A way to begin."""
 
     tag: ClassVar[str] = "initial"
 
+    @abc.abstractmethod
     def draw(self, n_in: int, n_out: int, generator: np.random.Generator) -> Array:
         """(n_out, n_in) numbers for neurons with ``n_in`` inputs, ``n_out`` in their layer."""
-        raise NotImplementedError(f"{type(self).__name__} has no draw")
 
 
 @dataclass(frozen=True)

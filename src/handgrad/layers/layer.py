@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import math
 from typing import Any, ClassVar
 
@@ -13,7 +14,7 @@ from handgrad.tables import Named
 __all__ = ["Layer"]
 
 
-class Layer(Named):
+class Layer(Named, abc.ABC):
     """One step of a network: forward leaves a memory, backward follows it home.
 
     A layer is a frozen dataclass without numbers. It must give `forward` and `backward`; the rest
@@ -47,13 +48,13 @@ class Layer(Named):
         """This batch's random draws, handed to `forward` besides; ``shape`` begins with N here."""
         return ()
 
+    @abc.abstractmethod
     def forward(self, x: Array, params: Numbers, *besides: Any) -> tuple[Array, Any]:
         """From (N, …) to (N, …): the output, and the memory that `backward` needs."""
-        raise NotImplementedError(f"{type(self).__name__} has no forward")
 
+    @abc.abstractmethod
     def backward(self, dy: Array, memory: Any, params: Numbers, grads: Numbers) -> Array:
         """From the gradient at the output to that at the input; overwrites ``grads``."""
-        raise NotImplementedError(f"{type(self).__name__} has no backward")
 
     def backward_parameters(self, dy: Array, memory: Any, params: Numbers, grads: Numbers) -> None:
         """`backward` for the first layer that learns, whose dx nobody asks for."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -29,7 +30,7 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class Loss(Named):
+class Loss(Named, abc.ABC):
     """One number for a batch, and its gradient at the network's outputs.
 
     Parameters
@@ -53,14 +54,16 @@ class Loss(Named):
     def __post_init__(self) -> None:
         if self.penalty < 0:
             raise ValueError(f"penalty = {self.penalty}; expected 0 or more")
+        if min(self.class_weights, default=0.0) < 0:
+            raise ValueError(f"class_weights = {list(self.class_weights)}; expected 0 or more")
 
+    @abc.abstractmethod
     def each(self, outputs: Array, labels: Array) -> tuple[Array, Array]:
         """One loss a sample, and the gradient of their sum."""
-        raise NotImplementedError(f"{type(self).__name__} has no formula")
 
+    @abc.abstractmethod
     def probabilities(self, outputs: Array) -> Array:
         """(N, K) probabilities of the classes, from the outputs that this loss is meant for."""
-        raise NotImplementedError(f"{type(self).__name__} has no probabilities")
 
     def decide(self, outputs: Array) -> Array:
         """(N,) labels: the likeliest class; of equals the first."""

@@ -66,6 +66,12 @@ class Model:
                 f"the network's outputs have shape {found}; {classes} classes and "
                 f"{self.loss.name!r} expect ({self.loss.outputs(classes)},)"
             )
+        weights = len(self.loss.class_weights)
+        if weights not in (0, classes):
+            raise HandgradError(
+                f"found {weights} class weights; expected {classes}, in the order of "
+                f"{', '.join(self.class_names)}"
+            )
         told = self.loss.probabilities(np.zeros((1, *found))).shape[1]
         if told != classes:
             raise HandgradError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -12,7 +13,7 @@ from handgrad.tables import Named
 __all__ = ["Averaging", "Lookahead", "MovingAverage"]
 
 
-class Averaging(Named):
+class Averaging(Named, abc.ABC):
     """What is made of the weights after each update; all numbers of a network, statistics too."""
 
     tag: ClassVar[str] = "kind"
@@ -21,9 +22,9 @@ class Averaging(Named):
         """The average before the first step."""
         return {"average": vector.copy()}
 
+    @abc.abstractmethod
     def after(self, vector: Array, state: State, t: int, total: int) -> None:
         """Take an update into account; ``t`` are the steps made, this one among them."""
-        raise NotImplementedError(f"{type(self).__name__} has no average")
 
     def kept(self, vector: Array, state: State) -> Array:
         """The weights to judge and to keep."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ __all__ = ["Chain", "ClipNorm", "Decay", "Rates", "Scale", "State", "Transformat
 State = dict[str, Any]
 
 
-class Transformation:
+class Transformation(abc.ABC):
     """From a gradient to a step, or a part of that way.
 
     A transformation owns no numbers: what it remembers between steps is the state that `start`
@@ -28,6 +29,7 @@ class Transformation:
         """The state before the first step, for a vector of learned numbers."""
         return {}
 
+    @abc.abstractmethod
     def apply(self, g: Array, state: State, vector: Array, t: int, total: int) -> None:
         """Turn ``g`` into the next thing on its way to a step, in place.
 
@@ -39,7 +41,6 @@ class Transformation:
         t : the steps made before this one, from 0
         total : the steps of the whole training, for schedules
         """
-        raise NotImplementedError(f"{type(self).__name__} has no apply")
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from handgrad.errors import RecipeError
 from handgrad.optimizers.chain import Chain, ClipNorm, Decay, Rates, Scale, Transformation
 from handgrad.optimizers.rules import AdamRule, MomentumRule, RMSPropRule
 from handgrad.optimizers.schedules import Constant, Schedule
@@ -41,6 +43,9 @@ class Optimizer(Named):
             raise ValueError(f"learning_rate = {self.learning_rate}; expected more than 0")
         if self.weight_decay < 0:
             raise ValueError(f"weight_decay = {self.weight_decay}; expected 0 or more")
+        for name, rate in self.rates.items():
+            if not 0 <= rate < math.inf:
+                raise ValueError(f"rates.{name} = {rate}; expected 0 or more")
         if self.clip_norm is not None and not self.clip_norm > 0:
             raise ValueError(f"clip_norm = {self.clip_norm}; expected more than 0")
         for name in ("beta", "beta1", "beta2", "rho"):
@@ -59,6 +64,9 @@ class Optimizer(Named):
 
         What is named W decays; what `rates` names has its own factor (and decays by it as well).
         """
+        for name in self.rates:
+            if not places(name):
+                raise RecipeError(f"optimizer: rates.{name}: nothing that is learned has this name")
         parts_with_rates = [(p, rate) for name, rate in self.rates.items() for p in places(name)]
         parts: list[Transformation | None] = [
             ClipNorm(self.clip_norm) if self.clip_norm is not None else None,

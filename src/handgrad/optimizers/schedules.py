@@ -5,6 +5,7 @@ Lengths are parts of the whole training, so that a recipe with more epochs keeps
 
 from __future__ import annotations
 
+import abc
 import math
 from dataclasses import dataclass
 from typing import ClassVar
@@ -14,14 +15,14 @@ from handgrad.tables import Named
 __all__ = ["Constant", "Cosine", "OneCycle", "Schedule", "Step", "Triangular", "WarmUp"]
 
 
-class Schedule(Named):
+class Schedule(Named, abc.ABC):
     """From the number of a step to the factor on the learning rate."""
 
     tag: ClassVar[str] = "kind"
 
+    @abc.abstractmethod
     def __call__(self, t: int, total: int) -> float:
         """The factor of step ``t``, counted from 0, of ``total``."""
-        raise NotImplementedError(f"{type(self).__name__} has no factor")
 
 
 @dataclass(frozen=True)

@@ -70,6 +70,8 @@ def in_parts(parts: int) -> HowGradient:
     ----------
     parts : how many; a batch with fewer samples has one a sample
     """
+    if parts < 1:
+        raise ValueError(f"parts = {parts}; expected at least 1")
 
     def gradient_in_parts(
         network: Network,

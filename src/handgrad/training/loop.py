@@ -125,10 +125,11 @@ def fit(
                 yield report(epoch, seen, rate)
             descent.update()
         if seen.samples == 0:
-            return
+            break
         if not batches.full:
             with descent.averaged():
                 yield report(epoch + 1, seen, rate)
+    descent.hold_average()
 
 
 class _Descent:
@@ -183,17 +184,21 @@ class _Descent:
 
     @contextlib.contextmanager
     def averaged(self) -> Iterator[None]:
-        """In the block the network holds the weights to judge; after the last step, for good."""
+        """In the block the network holds the weights to judge."""
         if self.averaging is None:
             yield
             return
-        vector = self.network.vector
-        running = vector.copy()
-        vector[...] = self.averaging.kept(vector, self.state.average)
+        running = self.network.vector.copy()
+        self.hold_average()
         yield
         # Not in a finally: whoever leaves at a report keeps the weights that were reported.
-        if self.t < self.total:
-            vector[...] = running
+        self.network.vector[...] = running
+
+    def hold_average(self) -> None:
+        """Let the network hold the weights to judge."""
+        if self.averaging is not None:
+            vector = self.network.vector
+            vector[...] = self.averaging.kept(vector, self.state.average)
 
     def _norms(self, vector: Array) -> tuple[float, ...]:
         return tuple(math.sqrt(float(vector[p] @ vector[p])) for p in self.layers)

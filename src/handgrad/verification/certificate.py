@@ -10,14 +10,14 @@ import numpy as np
 
 from handgrad.layers import Layer
 from handgrad.losses import Loss
-from handgrad.optimizers import Optimizer, Schedule
+from handgrad.optimizers import Averaging, Optimizer, Schedule
 from handgrad.tables import members
 from handgrad.verification.finding import Finding, Ledger
 from handgrad.verification.functions import check_function, function_names
 from handgrad.verification.layers import check_layer
 from handgrad.verification.losses import check_loss
 from handgrad.verification.networks import check_small_network, check_training
-from handgrad.verification.optimizers import check_optimizer, check_schedule
+from handgrad.verification.optimizers import check_averaging, check_optimizer, check_schedule
 
 __all__ = ["certificate", "checks", "verify"]
 
@@ -25,7 +25,7 @@ Check = Callable[[], Ledger]
 
 
 def checks(modules: Collection[str] = ()) -> dict[str, Check]:
-    """Every check by its name: functions, layers, losses, optimizers, schedules, the loop.
+    """Every check by its name: functions, layers, losses, optimizers, averages, the loop.
 
     Nothing is listed by hand: a function that calculus exports, or a class of one of the families,
     is here as soon as it exists. One that cannot be checked fails.
@@ -42,6 +42,7 @@ def checks(modules: Collection[str] = ()) -> dict[str, Check]:
         ("loss", Loss, check_loss),
         ("optimizer", Optimizer, check_optimizer),
         ("schedule", Schedule, check_schedule),
+        ("averaging", Averaging, check_averaging),
     ]
     for word, family, check in families:
         for name, kind in members(family).items():

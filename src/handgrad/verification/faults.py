@@ -828,4 +828,25 @@ FAULTS = (
         "t / steps",
         "schedule warm-up",
     ),
+    Fault(
+        "moving average that keeps its start",
+        "optimizers.averaging:MovingAverage.after",
+        "min(self.decay, (1 + t) / (10 + t))",
+        "self.decay",
+        "averaging moving average",
+    ),
+    Fault(
+        "moving average of the last weights alone",
+        "optimizers.averaging:MovingAverage.after",
+        "average *= decay",
+        "average *= 0",
+        "averaging moving average",
+    ),
+    Fault(
+        "lookahead that never goes back",
+        "optimizers.averaging:Lookahead.after",
+        "vector[...] = slow\n    if",
+        "pass\n    if",
+        "averaging lookahead",
+    ),
 )

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from handgrad.optimizers import (
+    Averaging,
     Constant,
     Cosine,
     OneCycle,
@@ -20,7 +21,7 @@ from handgrad.optimizers import (
 )
 from handgrad.verification.finding import Ledger
 
-__all__ = ["check_optimizer", "check_schedule"]
+__all__ = ["check_averaging", "check_optimizer", "check_schedule"]
 
 Rule = Callable[[Any, float, dict[str, float], int], float]
 """From (optimizer, gradient, memory, t counted from 1) to the direction of one number."""
@@ -175,4 +176,57 @@ def check_schedule(kind: type[Schedule]) -> Ledger:
                 scale=1.0,
                 method="its formula written out",
             )
+    return ledger
+
+
+def _moving_average(a: Any, w: float, memory: dict[str, float], t: int, total: int) -> float:
+    decay = min(a.decay, (1 + t) / (10 + t))
+    memory["a"] = decay * memory["a"] + (1 - decay) * w
+    return w
+
+
+def _lookahead(a: Any, w: float, memory: dict[str, float], t: int, total: int) -> float:
+    if t % a.every == 0:
+        decay = a.decay * (t / total) ** 3
+        w = memory["a"] = decay * memory["a"] + (1 - decay) * w
+    return memory["a"] if t == total else w
+
+
+AVERAGES: dict[str, Callable[[Any, float, dict[str, float], int, int], float]] = {
+    "moving average": _moving_average,
+    "lookahead": _lookahead,
+}
+
+
+def check_averaging(kind: type[Averaging]) -> Ledger:
+    """Verify an average of the weights, over twelve updates of random walks."""
+    ledger = Ledger(kind.name, "averaging")
+    if kind.name not in AVERAGES:
+        ledger.fail("no check: its formula is not in handgrad.verification.optimizers.AVERAGES")
+        return ledger
+    averaging, formula = kind(), AVERAGES[kind.name]
+    ledger.shapes["3"] = None
+    vector = np.array([0.5, -1.25, 2.0])
+    state = averaging.start(vector)
+    weights = [float(w) for w in vector]
+    memory = [{"a": w} for w in weights]
+    walk = np.random.default_rng(5).normal(size=(12, 3))
+    for t in range(1, 13):
+        vector -= walk[t - 1]
+        averaging.after(vector, state, t, 12)
+        kept = averaging.kept(vector, state)
+        for i in range(3):
+            weights[i] = formula(averaging, weights[i] - float(walk[t - 1, i]), memory[i], t, 12)
+            expected = memory[i]["a"] if kept is state["average"] else weights[i]
+            for what, found, right in (
+                ("weight", vector[i], weights[i]),
+                ("kept number", kept[i], expected),
+            ):
+                ledger.compare(
+                    f"{what} {i} after step {t}",
+                    float(found),
+                    right,
+                    tolerance=1e-12,
+                    method="its formula written out",
+                )
     return ledger

@@ -7,6 +7,7 @@ bits.
 
 from __future__ import annotations
 
+import abc
 import math
 from collections.abc import Sequence
 from typing import ClassVar
@@ -19,7 +20,7 @@ from handgrad.tables import Named
 __all__ = ["Augmentation", "applied", "augmented", "drawn", "within"]
 
 
-class Augmentation(Named):
+class Augmentation(Named, abc.ABC):
     """One step of a chain: first the draws, then a function of images and draws alone.
 
     The shape of an image never changes. A place in an image is (y, x) in pixels, y downwards, and
@@ -28,6 +29,7 @@ class Augmentation(Named):
 
     tag: ClassVar[str] = "kind"
 
+    @abc.abstractmethod
     def draw(
         self, indices: Array, shape: Shape, generator: np.random.Generator, epoch: int
     ) -> tuple[Array, ...]:
@@ -44,11 +46,10 @@ class Augmentation(Named):
         -------
         arrays with N first
         """
-        raise NotImplementedError(f"{type(self).__name__} has no draw")
 
+    @abc.abstractmethod
     def apply(self, images: Array, *draws: Array) -> Array:
         """From (N, H, W, C) float to a new array of the same shape and dtype."""
-        raise NotImplementedError(f"{type(self).__name__} has no apply")
 
 
 def drawn(
