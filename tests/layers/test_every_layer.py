@@ -73,6 +73,7 @@ RESIDUALS = [
         [(5, 3, 1)],
     ),
     (Residual((Residual((Dense(5), Dropout(0.3))), ReLU(), Residual((Tanh(),)))), [(5,)]),
+    (Residual((Residual((Dropout(0.3),), (Dropout(0.5),)), Tanh(), Dropout(0.4))), [(5,)]),
 ]
 CASES = {
     "average-pool": [(AveragePool(*sizes), s) for sizes, shapes in POOLED for s in shapes],
