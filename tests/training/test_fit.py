@@ -248,6 +248,16 @@ def test_what_is_watched():
 
 
 @pytest.mark.parametrize("batch_size", [None, 4])
+def test_the_last_report_is_always_watched(batch_size):
+    """Else the best weights would be sought among the first alone."""
+    watched = {"validation": (X, LABELS)}
+    reports = list(fitted(made(Dense(K)), batch_size, watched=watched, every=1000))
+    assert len(reports) > 2
+    judged = [report.validation_accuracy is not None for report in reports]
+    assert judged == [True, *[False] * (len(reports) - 2), True]
+
+
+@pytest.mark.parametrize("batch_size", [None, 4])
 def test_norms_are_those_of_the_last_step(batch_size):
     """With plain descent the update is the rate times the gradient, layer by layer."""
     seen, network = [], made()

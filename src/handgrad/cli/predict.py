@@ -36,7 +36,7 @@ def predict(arguments: tuple[str, ...], out: str | None, as_json: bool) -> int:
       handgrad predict model.safetensors *.jpg --json
     """
     from handgrad.cli.viewer import Terminal
-    from handgrad.experiments import Run
+    from handgrad.experiments import Run, blas_threads, cores, limited
 
     first = Path(arguments[0])
     named = first.is_dir() or first.suffix == ".safetensors"
@@ -44,7 +44,8 @@ def predict(arguments: tuple[str, ...], out: str | None, as_json: bool) -> int:
     if not images:
         raise click.UsageError("no image is named; expected [MODEL] IMAGE…")
     model = (Run(first) if named else Run.newest()).model
-    with Terminal(sys.stderr) as viewer:
+    threads = limited(blas_threads(model.network, len(images), cores()))
+    with Terminal(sys.stderr) as viewer, threads:
         found = model.predict(images, each=lambda done, all_: viewer.loading("read", done, all_))
     faults = sum(prediction.error is not None for prediction in found)
     if out is not None and faults < len(found):

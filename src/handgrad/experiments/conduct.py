@@ -10,6 +10,7 @@ from handgrad.errors import NotFiniteError, RecipeError
 from handgrad.experiments.experiment import Experiment
 from handgrad.experiments.recipe import read_recipe, with_settings
 from handgrad.experiments.run import Run, run_folder, save_run
+from handgrad.experiments.threads import limited
 from handgrad.experiments.verified import model_check
 from handgrad.training import BatchSource, Report
 from handgrad.verification import certificate, checks
@@ -102,7 +103,8 @@ def train(
             checked = {**checks(), "model": model_check(experiment.model(), experiment.recipe.name)}
             experiment.certificate = certificate(verified(checked.items()))
         stopped = str(fault) if fault else "interrupted" if viewer.interrupted else None
-        save_run(experiment, beside, repeats, stopped)
+        with limited(experiment.threads):
+            save_run(experiment, beside, repeats, stopped)
     if fault:
         raise fault
     return Run(target)

@@ -13,6 +13,7 @@ from handgrad.errors import DataError, HandgradError
 from handgrad.experiments.experiment import Progress, loaded
 from handgrad.experiments.recipe import Recipe
 from handgrad.experiments.run import Run
+from handgrad.experiments.threads import blas_threads, cores, limited
 from handgrad.networks import Model
 from handgrad.training import (
     ClassScore,
@@ -114,9 +115,8 @@ def evaluate(
 
 
 def _judged(model: Model, dataset: Dataset) -> tuple[Any, float, Any]:
-    from handgrad.datasets import numbers
-
-    outputs = model.network.outputs(numbers(dataset.images, model.preparation, model.network.dtype))
+    with limited(blas_threads(model.network, len(dataset), cores())):
+        outputs = model.outputs(dataset.images)
     loss, _ = model.loss(outputs, dataset.labels)
     matrix = confusion_matrix(model.loss.decide(outputs), dataset.labels, len(model.class_names))
     return dataset.labels, loss, matrix

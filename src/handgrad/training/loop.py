@@ -86,7 +86,7 @@ def fit(
     averaging : of the weights; what is watched and what the network holds at a report, and in the
         end, is then the average; for mini-batches
     watched : "validation" and "test" to images and labels, measured with each report
-    every : measure ``watched`` with every so many reports only
+    every : measure ``watched`` with every so many reports only, and with the last
     norms : report the norms of weights, gradients and updates per layer. None: with mini-batches,
         where once an epoch costs nothing; a step of a small full batch would be 15 % slower.
     state : told of every update
@@ -108,7 +108,8 @@ def fit(
     def report(epoch: int, seen: _Seen, rate: float) -> Report:
         nonlocal reports
         found: dict[str, Any] = dict(seen.norms)
-        if watched and reports % every == 0:
+        last = epoch + batches.full == epochs
+        if watched and (reports % every == 0 or last):
             for name, (images, labels) in watched.items():
                 found |= _measure(name, network, loss, images, labels)
         reports += 1
