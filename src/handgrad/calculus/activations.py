@@ -67,7 +67,7 @@ def sigmoid_backward(da: Array, a: Array) -> Array:
     da : any shape, float      gradient at the output
     a : same shape             what `sigmoid` returned
 
-    Source: tutorial "Deep Learning with matrices", section 2.1; Goodfellow et al. (2016), 3.10.
+    Source: tutorial "Deep Learning with matrices", section 2.1.
     """
     dz: Array = 1 - a
     dz *= a
@@ -150,7 +150,7 @@ def elu(z: Array, alpha: float = 1.0) -> Array:
 
     The exponential is taken of min(z, 0) alone, so that large z cannot overflow.
 
-    Source: Clevert, Unterthiner, Hochreiter, arXiv 1511.07289 (2015), equation 15.
+    Source: Clevert, Unterthiner, Hochreiter, arXiv 1511.07289 (2015).
     """
     a: Array = np.where(z > 0, z, alpha * np.expm1(np.minimum(z, 0)))
     return a
@@ -173,7 +173,7 @@ def elu_backward(da: Array, z: Array, alpha: float = 1.0) -> Array:
 def gelu(z: Array) -> Array:
     """The Gaussian error linear unit, ``a = z Φ(z)``, with Φ(z) = ½ (1 + erf(z/√2)).
 
-    Source: Hendrycks, Gimpel, arXiv 1606.08415 (2016), section 2; the exact form, not the tanh one.
+    Source: Hendrycks, Gimpel, arXiv 1606.08415 (2016); the exact form, not the tanh one.
 
     >>> gelu(np.array([0.0])), float(gelu(np.array([1.0]))[0].round(4))
     (array([0.]), 0.8413)

@@ -19,7 +19,7 @@ def dropout(x: Array, kept: Array, rate: float) -> Array:
     kept : same shape, bool    this batch's draw
     rate : the probability of leaving out, in [0, 1)
 
-    Source: Srivastava et al., Dropout (JMLR 15, 2014), section 10 for this scaling.
+    Source: Srivastava et al., Dropout (JMLR 15, 2014).
     """
     y: Array = x * kept
     y *= 1 / (1 - rate)

@@ -76,7 +76,7 @@ class Glorot(Initial):
     The uniform form is U(-r, r) with r = √(6 / (n_in + n_out)), since its variance is r²/3.
 
     Source: Glorot, Bengio, Understanding the difficulty of training deep feedforward neural
-    networks (AISTATS 2010), equations 12 and 16.
+    networks (AISTATS 2010), equation 16.
     """
 
     name: ClassVar[str] = "glorot"
@@ -91,7 +91,7 @@ class Glorot(Initial):
 class He(Initial):
     """Variance 2 / n_in: for ReLU, which passes half of a symmetric input's second moment.
 
-    Source: He, Zhang, Ren, Sun, Delving Deep into Rectifiers (ICCV 2015), equation 10.
+    Source: He, Zhang, Ren, Sun, Delving Deep into Rectifiers (ICCV 2015).
     """
 
     name: ClassVar[str] = "he"

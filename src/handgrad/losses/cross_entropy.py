@@ -43,7 +43,7 @@ def softmax_cross_entropy(z: Array, labels: Array, smoothing: float = 0.0) -> tu
     dz : (N, K), dtype of z
 
     Source: tutorial on 3x3 lines (dmattek/tutorial-classify-nano), appendix; Szegedy et al.,
-    Rethinking the Inception Architecture (CVPR 2016), section 7, for smoothing.
+    Rethinking the Inception Architecture (CVPR 2016), for smoothing.
 
     >>> losses, dz = softmax_cross_entropy(np.log([[0.1, 0.9]]), np.array([0]))
     >>> losses.round(2), dz.round(2)

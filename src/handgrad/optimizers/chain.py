@@ -62,7 +62,7 @@ class ClipNorm(Transformation):
     """Clip by the global norm: where ‖g‖ > c, ``g ← g · c/‖g‖``.
 
     Source: Pascanu, Mikolov, Bengio, On the difficulty of training recurrent neural networks
-    (ICML 2013), algorithm 1.
+    (ICML 2013).
     """
 
     norm: float
@@ -87,8 +87,7 @@ class Decay(Transformation):
     rate : λ
     places : which parts of the vector decay: the weights, not the offsets
 
-    Source: Loshchilov, Hutter, arXiv 1711.05101 (Decoupled Weight Decay Regularization, ICLR 2019),
-    algorithm 2.
+    Source: Loshchilov, Hutter, arXiv 1711.05101 (Decoupled Weight Decay Regularization, ICLR 2019).
     """
 
     rate: float

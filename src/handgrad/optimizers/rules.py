@@ -21,7 +21,7 @@ class MomentumRule(Transformation):
     With the place it looks from called w, as here, that becomes a step along g + β v.
 
     Source: Sutskever, Martens, Dahl, Hinton, On the importance of initialization and momentum in
-    deep learning (ICML 2013), equations 1 to 4; the rate stands outside of v, as in PyTorch's SGD.
+    deep learning (ICML 2013); the rate stands outside of v, as in PyTorch's SGD.
     """
 
     beta: float = 0.9
@@ -72,7 +72,7 @@ class AdamRule(Transformation):
 
     with t counted from 1. The two fractions take the start at 0 out of the running means.
 
-    Source: Kingma, Ba, Adam: A Method for Stochastic Optimization, arXiv 1412.6980, algorithm 1.
+    Source: Kingma, Ba, Adam: A Method for Stochastic Optimization, arXiv 1412.6980.
     """
 
     beta1: float = 0.9

@@ -61,7 +61,7 @@ class Step(Schedule):
 class Cosine(Schedule):
     """Half a cosine from 1 down to ``final``: ``final + (1 - final) (1 + cos(π t/total)) / 2``.
 
-    Source: Loshchilov, Hutter, SGDR, arXiv 1608.03983, equation 5, without restarts.
+    Source: Loshchilov, Hutter, SGDR, arXiv 1608.03983, without restarts.
 
     >>> Cosine()(5, 10)
     0.5
@@ -142,7 +142,7 @@ class WarmUp(Schedule):
     Step t of a warm-up of w steps has the factor (t + 1)/w; what comes after is told that it
     begins at 0 and has the remaining steps.
 
-    Source: Goyal et al., Accurate, Large Minibatch SGD, arXiv 1706.02677, section 2.2.
+    Source: Goyal et al., Accurate, Large Minibatch SGD, arXiv 1706.02677.
 
     >>> [WarmUp(part=0.5)(t, 8) for t in range(5)]
     [0.25, 0.5, 0.75, 1.0, 1.0]

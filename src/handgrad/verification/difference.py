@@ -8,7 +8,7 @@ analytic. Whether it is, is not believed but tried: its value is used only where
 differences.
 
 Source: Squire, Trapp, Using complex variables to estimate derivatives of real functions (SIAM
-Review 40, 1998); Goodfellow et al., Deep Learning (2016), section 11.5, for both.
+Review 40, 1998).
 """
 
 from __future__ import annotations

@@ -299,7 +299,7 @@ def _float32(
     """float32 beside float64, within the bound for so many additions.
 
     A sum of n terms, each a product, is off by at most γ(n + 1) Σ|terms|, γ(k) = k u / (1 - k u)
-    with u = 2⁻²⁴ (Higham, Accuracy and Stability of Numerical Algorithms, 2002, section 3.1). n is
+    with u = 2⁻²⁴ (Higham, Accuracy and Stability of Numerical Algorithms, 2002). n is
     the size of the largest array: no sum runs over more. Every further operation of a formula, an
     exponential among them, adds its own u: sixteen cover the longest here. Σ|terms| is at most n
     times the product of the largest elements of all that is multiplied, and of the gradients: by so
