@@ -39,6 +39,7 @@ from handgrad.training import (
     fit,
     in_parts,
     keep_best,
+    penalty,
     stop_at,
     wilson_interval,
 )
@@ -182,14 +183,7 @@ class Experiment:
         outputs = self.network.outputs(self._numbers(self.train_set))
         labels = self.train_set.labels
         value, _ = loss(outputs, labels)
-        value += (
-            0.5
-            * loss.penalty
-            * sum(
-                float(self.network.vector[place] @ self.network.vector[place])
-                for place in self.network.layout.weights()
-            )
-        )
+        value += penalty(self.network, loss)
         found: dict[str, Any] = {
             "loss": value,
             "train_accuracy": accuracy(loss.decide(outputs), labels),

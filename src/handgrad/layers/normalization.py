@@ -51,7 +51,20 @@ class _Norm(Layer):
 
 
 @dataclass(frozen=True)
-class BatchNorm(_Norm):
+class _RunningNorm(_Norm):
+    """A normalization with a running mean and variance, gathered in training."""
+
+    def statistics(self, shape: Shape) -> dict[str, Shape]:
+        return {"mean": shape[-1:], "variance": shape[-1:]}
+
+    def initialize(self, params: Numbers, shape: Shape, generator: np.random.Generator) -> None:
+        super().initialize(params, shape, generator)
+        params.mean[...] = 0
+        params.variance[...] = 1
+
+
+@dataclass(frozen=True)
+class BatchNorm(_RunningNorm):
     """Mean 0 and variance 1 for each channel over the batch; see `calculus.batch_norm`.
 
     While it trains it gathers ``running ← keep · running + (1 - keep) · batch`` of the mean and of
@@ -70,14 +83,6 @@ class BatchNorm(_Norm):
         super().__post_init__()
         if not 0 <= self.keep < 1:
             raise ValueError(f"keep = {self.keep}; expected at least 0 and less than 1")
-
-    def statistics(self, shape: Shape) -> dict[str, Shape]:
-        return {"mean": shape[-1:], "variance": shape[-1:]}
-
-    def initialize(self, params: Numbers, shape: Shape, generator: np.random.Generator) -> None:
-        super().initialize(params, shape, generator)
-        params.mean[...] = 0
-        params.variance[...] = 1
 
     def forward(self, x: Array, params: Numbers) -> tuple[Array, Memory]:
         scale, offset = _own(self, params)
@@ -103,18 +108,10 @@ class BatchNorm(_Norm):
 
 
 @dataclass(frozen=True)
-class FrozenNorm(_Norm):
+class FrozenNorm(_RunningNorm):
     """Batch normalization as it predicts, by the gathered mean and variance."""
 
     name: ClassVar[str] = "frozen-norm"
-
-    def statistics(self, shape: Shape) -> dict[str, Shape]:
-        return {"mean": shape[-1:], "variance": shape[-1:]}
-
-    def initialize(self, params: Numbers, shape: Shape, generator: np.random.Generator) -> None:
-        super().initialize(params, shape, generator)
-        params.mean[...] = 0
-        params.variance[...] = 1
 
     def forward(self, x: Array, params: Numbers) -> tuple[Array, Array]:
         own = _own(self, params)

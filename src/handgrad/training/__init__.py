@@ -4,7 +4,7 @@
 Experiments and the command line loop over what it yields; it writes no file and prints nothing.
 """
 
-from handgrad.training.gradient import by_the_book, in_parts
+from handgrad.training.gradient import by_the_book, in_parts, penalty
 from handgrad.training.loop import BatchSource, State, fit
 from handgrad.training.metrics import (
     ClassScore,
@@ -30,6 +30,7 @@ __all__ = [
     "fit",
     "in_parts",
     "keep_best",
+    "penalty",
     "stop_at",
     "wilson_interval",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -10,7 +11,7 @@ from handgrad.arrays import Array
 from handgrad.losses import Loss
 from handgrad.networks import Draws, Gradient, Network
 
-__all__ = ["HowGradient", "by_the_book", "in_parts"]
+__all__ = ["HowGradient", "by_the_book", "in_parts", "penalty"]
 
 
 class HowGradient(Protocol):
@@ -52,12 +53,18 @@ def by_the_book(
     value, dy = loss(outputs, labels)
     network.backward(dy, memories, gradient.views)
     network.gather(memories)
-    if loss.penalty:
-        for place in network.layout.weights():
-            W = network.vector[place]
-            value += 0.5 * loss.penalty * float(np.dot(W, W))
+    return value + penalty(network, loss, gradient), outputs
+
+
+def penalty(network: Network, loss: Loss, gradient: Gradient | None = None) -> float:
+    """The loss's penalty ½ λ Σ W², whose gradient λ W is added to ``gradient``, if there is one."""
+    total = 0.0
+    for place in network.layout.weights() if loss.penalty else ():
+        W = network.vector[place]
+        total += 0.5 * loss.penalty * float(np.dot(W, W))
+        if gradient is not None:
             gradient.vector[place] += loss.penalty * W
-    return value, outputs
+    return total
 
 
 def in_parts(parts: int) -> HowGradient:
@@ -82,23 +89,16 @@ def in_parts(parts: int) -> HowGradient:
         gradient: Gradient,
     ) -> tuple[float, Array]:
         total, summed, outputs = 0.0, np.zeros_like(gradient.vector), []
+        bare = replace(loss, penalty=0.0)  # it is of the whole batch, once
         for places in np.array_split(np.arange(len(x)), min(parts, len(x))):
             own = slice(int(places[0]), int(places[-1]) + 1)
             drawn = draws and [tuple(array[own] for array in arrays) for arrays in draws]
-            value, out = by_the_book(network, loss, x[own], labels[own], drawn, gradient)
-            # With its penalty in each part, a mean has it once, since the weights add up to 1; a
-            # sum would have it once a part.
+            value, out = by_the_book(network, bare, x[own], labels[own], drawn, gradient)
             weight = len(places) / len(x) if loss.over == "mean" else 1.0
             total += weight * value
             summed += weight * gradient.vector
             outputs.append(out)
         gradient.vector[...] = summed
-        if loss.over == "sum" and loss.penalty:
-            again = len(outputs) - 1
-            for place in network.layout.weights():
-                W = network.vector[place]
-                total -= again * 0.5 * loss.penalty * float(np.dot(W, W))
-                gradient.vector[place] -= again * loss.penalty * W
-        return total, np.concatenate(outputs)
+        return total + penalty(network, loss, gradient), np.concatenate(outputs)
 
     return gradient_in_parts

@@ -83,12 +83,12 @@ def fit(
     batches : one full batch an epoch, or mini-batches
     seed : of the layers' draws; step t draws from branch (2, t) of it, whatever came before
     gradient : how a gradient is computed
-    averaging : of the weights; what is watched and what the network holds at a report, and in the
-        end, is then the average; for mini-batches
+    averaging : of the weights: what the network holds in the end; with mini-batches also what it
+        holds, and what is watched, at a report
     watched : "validation" and "test" to images and labels, measured with each report
     every : measure ``watched`` with every so many reports only, and with the last
     norms : report the norms of weights, gradients and updates per layer. None: with mini-batches,
-        where once an epoch costs nothing; a step of a small full batch would be 15 % slower.
+        where once an epoch costs nothing; a step of a small full batch would be 18 % slower.
     state : told of every update
 
     Yields

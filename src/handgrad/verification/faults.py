@@ -638,23 +638,23 @@ FAULTS = (
     # The network and the loop
     Fault(
         "penalty descended but not reported",
-        "training.gradient:by_the_book",
-        "value += 0.5 * loss.penalty * float(np.dot(W, W))",
+        "training.gradient:penalty",
+        "total += 0.5 * loss.penalty * float(np.dot(W, W))",
         "pass",
         "network small",
     ),
     Fault(
         "penalty reported but not descended",
-        "training.gradient:by_the_book",
+        "training.gradient:penalty",
         "gradient.vector[place] += loss.penalty * W",
         "pass",
         "network small",
     ),
     Fault(
         "penalty without its half",
-        "training.gradient:by_the_book",
-        "0.5 * loss.penalty",
-        "loss.penalty",
+        "training.gradient:penalty",
+        "0.5 * loss.penalty * float",
+        "loss.penalty * float",
         "network small",
     ),
     Fault(
