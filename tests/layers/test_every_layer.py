@@ -289,7 +289,7 @@ def shortcut_forgotten(self, dy, memory, params, grads):
 
 def statistics_held_still(self, dy, memory, params, grads):
     """The mistake that looks right: mean and variance are functions of x as well."""
-    x, mean, variance = memory
+    x, mean, variance, _ = memory
     Numbers = type(params)
     still = Numbers(mean=mean, variance=variance, scale=params.scale, offset=params.offset)
     return FrozenNorm(self.epsilon).backward(dy, x, still, grads)

@@ -6,11 +6,14 @@ channel; group normalization over everything in one sample and one group of chan
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from handgrad.arrays import Array
 
 __all__ = [
+    "Total",
     "batch_norm",
     "batch_norm_backward",
     "frozen_norm",
@@ -19,9 +22,17 @@ __all__ = [
     "group_norm_backward",
 ]
 
+Total = Callable[[Array], Array]
+"""Completes a sum whose terms are in several hands: from one's own part to the whole."""
+
+
+def _alone(part: Array) -> Array:
+    """The `Total` of a batch in one hand."""
+    return part
+
 
 def batch_norm(
-    x: Array, scale: Array | None, offset: Array | None, epsilon: float
+    x: Array, scale: Array | None, offset: Array | None, epsilon: float, total: Total = _alone
 ) -> tuple[Array, Array, Array]:
     """Normalize each channel over the batch: ``y = scale · x̂ + offset``, ``x̂ = (x - μ)/σ``.
 
@@ -33,6 +44,7 @@ def batch_norm(
     x : (N, …, C) float
     scale, offset : (C,) float, or None for 1 and 0
     epsilon : what keeps σ from 0
+    total : completes the sums over r where x is one of several parts of the batch
 
     Returns
     -------
@@ -45,10 +57,11 @@ def batch_norm(
     (array([[4.],
            [6.]]), array([2.]), array([1.]))
     """
-    mean = _channel_sum(x) / _places(x)
+    M = places_of_channel(x, total)
+    mean = total(_channel_sum(x)) / M
     squares = x - mean
     squares *= squares
-    variance = _channel_sum(squares) / _places(x)
+    variance = total(_channel_sum(squares)) / M
     return frozen_norm(x, mean, variance, scale, offset, epsilon), mean, variance
 
 
@@ -61,6 +74,7 @@ def batch_norm_backward(
     dscale: Array | None,
     doffset: Array | None,
     epsilon: float,
+    total: Total = _alone,
 ) -> Array:
     """Carry a gradient back through `batch_norm`, through its mean and its variance too.
 
@@ -82,8 +96,9 @@ def batch_norm_backward(
     dy : (N, …, C) float           gradient at the output
     x : same shape                 the input that `batch_norm` received
     mean, variance : (C,)          what it returned besides y
-    scale, epsilon : as it received them
-    dscale, doffset : (C,)         overwritten, never added to; None where it is not wanted
+    scale, epsilon, total : as it received them
+    dscale, doffset : (C,)         overwritten, never added to; None where it is not wanted. Of x
+        alone, also where x is one of several parts.
 
     Returns
     -------
@@ -92,10 +107,11 @@ def batch_norm_backward(
     deviation = np.sqrt(variance + epsilon)
     normalized = x - mean
     normalized /= deviation
-    along, total = _parameters(dy, normalized, dscale, doffset)
+    along, straight = (total(part) for part in _parameters(dy, normalized, dscale, doffset))
+    M = places_of_channel(x, total)
     dx = normalized
-    dx *= -along / _places(x)
-    dx -= total / _places(x)
+    dx *= -along / M
+    dx -= straight / M
     dx += dy
     dx *= _one(scale) / deviation
     return dx
@@ -241,9 +257,9 @@ def group_norm_backward(
     return dx.reshape(x.shape)
 
 
-def _places(x: Array) -> int:
-    """M, over how many numbers a channel is averaged."""
-    return int(x.size // x.shape[-1])
+def places_of_channel(x: Array, total: Total = _alone) -> int:
+    """M, over how many numbers a channel is averaged, in all parts of the batch."""
+    return int(total(np.array(x.size // x.shape[-1])))
 
 
 def _one(scale: Array | None) -> Array | int:
@@ -265,12 +281,12 @@ def _parameters(
     dy: Array, normalized: Array, dscale: Array | None, doffset: Array | None
 ) -> tuple[Array, Array]:
     """Σ dy x̂ and Σ dy of each channel: the gradients of scale and offset, written where wanted."""
-    along, total = _channel_sum(dy * normalized), _channel_sum(dy)
+    along, straight = _channel_sum(dy * normalized), _channel_sum(dy)
     if dscale is not None:
         dscale[...] = along
     if doffset is not None:
-        doffset[...] = total
-    return along, total
+        doffset[...] = straight
+    return along, straight
 
 
 def _grouped(x: Array, groups: int) -> Array:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from handgrad.arrays import Array, Numbers, Shape
+from handgrad.calculus.normalization import Total
 from handgrad.tables import Named
 
 __all__ = ["Layer"]
@@ -62,6 +63,16 @@ class Layer(Named, abc.ABC):
 
     def frozen(self) -> Layer:
         """This layer as it predicts, with the same numbers in the same places."""
+        return self
+
+    def shared(self, total: Total, gathers: bool) -> Layer:
+        """This layer as it computes one of several parts of a batch, in the same places.
+
+        Parameters
+        ----------
+        total : completes a sum over the batch; every part calls it equally often
+        gathers : whether this part writes the statistics; one of them does
+        """
         return self
 
     def flops(self, shape: Shape) -> int:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
 from handgrad import calculus
 from handgrad.arrays import Array, Numbers, Shape
+from handgrad.calculus.normalization import Total, places_of_channel
 from handgrad.errors import RecipeError
 from handgrad.layers.layer import Layer
 
@@ -84,20 +85,24 @@ class BatchNorm(_RunningNorm):
         if not 0 <= self.keep < 1:
             raise ValueError(f"keep = {self.keep}; expected at least 0 and less than 1")
 
-    def forward(self, x: Array, params: Numbers) -> tuple[Array, Memory]:
-        scale, offset = _own(self, params)
-        y, mean, variance = calculus.batch_norm(x, scale, offset, self.epsilon)
-        return y, (x, mean, variance)
+    def total(self, part: Array) -> Array:
+        """Completes a sum over the batch, which lies here in one hand; see `shared`."""
+        return part
 
-    def backward(self, dy: Array, memory: Memory, params: Numbers, grads: Numbers) -> Array:
+    def forward(self, x: Array, params: Numbers) -> tuple[Array, tuple[Array, Array, Array, int]]:
+        scale, offset = _own(self, params)
+        y, mean, variance = calculus.batch_norm(x, scale, offset, self.epsilon, self.total)
+        return y, (x, mean, variance, places_of_channel(x, self.total))
+
+    def backward(self, dy: Array, memory: Any, params: Numbers, grads: Numbers) -> Array:
+        x, mean, variance, _ = memory
         scale, _ = _own(self, params)
         return calculus.batch_norm_backward(
-            dy, *memory, scale, *_own(self, grads), epsilon=self.epsilon
+            dy, x, mean, variance, scale, *_own(self, grads), self.epsilon, self.total
         )
 
-    def gather(self, memory: Memory, params: Numbers) -> None:
-        x, mean, variance = memory
-        M = x.size // x.shape[-1]
+    def gather(self, memory: Any, params: Numbers) -> None:
+        _, mean, variance, M = memory
         unbiased = variance * (M / max(M - 1, 1))
         for running, batch in ((params.mean, mean), (params.variance, unbiased)):
             running *= self.keep
@@ -105,6 +110,26 @@ class BatchNorm(_RunningNorm):
 
     def frozen(self) -> FrozenNorm:
         return FrozenNorm(self.epsilon, self.scale, self.offset)
+
+    def shared(self, total: Total, gathers: bool) -> BatchNorm:
+        own = (self.epsilon, self.scale, self.offset, self.keep)
+        return _SharedBatchNorm(*own, completed=total, gathers=gathers)
+
+
+@dataclass(frozen=True)
+class _SharedBatchNorm(BatchNorm):
+    """Batch normalization of one part of a batch, by the mean and variance of the whole."""
+
+    _: KW_ONLY
+    completed: Total
+    gathers: bool
+
+    def total(self, part: Array) -> Array:
+        return self.completed(part)
+
+    def gather(self, memory: Any, params: Numbers) -> None:
+        if self.gathers:
+            super().gather(memory, params)
 
 
 @dataclass(frozen=True)

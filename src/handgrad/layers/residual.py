@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from handgrad.arrays import Array, Numbers, Shape
+from handgrad.calculus.normalization import Total
 from handgrad.errors import RecipeError
 from handgrad.layers.layer import Layer
 from handgrad.layers.sequence import backward_through, forward_through, shared_out
@@ -116,6 +117,13 @@ class Residual(Layer):
 
     def frozen(self) -> Residual:
         return Residual(_frozen(self.layers), _frozen(self.shortcut))
+
+    def shared(self, total: Total, gathers: bool) -> Residual:
+        layers, shortcut = (
+            tuple(layer.shared(total, gathers) for layer in way)
+            for way in (self.layers, self.shortcut)
+        )
+        return Residual(layers, shortcut)
 
     def flops(self, shape: Shape) -> int:
         return sum(layer.flops(before) for _, _, layer, before in self._ways(shape))

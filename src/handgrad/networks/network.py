@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from handgrad.arrays import Array, Layout, Shape
+from handgrad.calculus.normalization import Total
 from handgrad.errors import RecipeError
 from handgrad.layers import Layer, backward_through, forward_through
 
@@ -165,6 +166,14 @@ class Network:
         """
         kept = tuple(layer.frozen() for layer in self.architecture)
         return self if kept == self.architecture else Network(kept, self.shapes[0], self.vector)
+
+    def shared(self, total: Total, gathers: bool) -> Network:
+        """The same function on one of several parts of a batch; see `Layer.shared`.
+
+        The vector is shared.
+        """
+        kept = tuple(layer.shared(total, gathers) for layer in self.architecture)
+        return Network(kept, self.shapes[0], self.vector)
 
     def flops(self) -> int:
         """Additions and multiplications of one sample's forward pass."""

@@ -1,0 +1,145 @@
+"""Shards: a batch split over threads, whose gradients are summed in a fixed order."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import replace
+from threading import Barrier, BrokenBarrierError
+from typing import NamedTuple
+
+import numpy as np
+
+from handgrad.arrays import Array
+from handgrad.calculus.normalization import Total
+from handgrad.losses import Loss
+from handgrad.networks import Draws, Gradient, Network
+from handgrad.training import by_the_book, penalty
+from handgrad.training.gradient import HowGradient
+
+__all__ = ["Shards"]
+
+
+class Shards:
+    """A `HowGradient`: each thread goes forward and backward with its part of the batch.
+
+    The loss of a batch is a sum over its samples, and so is its gradient:
+
+        ∇ Σ_n L_n = ∇ Σ_{n in part 0} L_n + ∇ Σ_{n in part 1} L_n + …
+
+    and a mean is that sum over N. Draws are made for the whole batch and sliced; the sums of a
+    batch normalization are completed over all parts, forward and backward. So two shards compute
+    what one does, to rounding; and since sums are taken in the order of the parts, whoever finished
+    first, the same shards give the same bits.
+
+    Parameters
+    ----------
+    threads : how many parts; a batch with fewer samples has one a sample
+    how : how the gradient of a part is computed; called by several threads at once
+
+    Each thread should multiply with one BLAS thread: see `threadpoolctl`.
+
+    >>> from handgrad.layers import Dense
+    >>> from handgrad.losses import SoftmaxCrossEntropy
+    >>> network = Network([Dense(2)], (3,), dtype=np.float64)
+    >>> x, g = np.arange(12.0).reshape(4, 3), network.gradient()
+    >>> loss, _ = Shards(2)(network, SoftmaxCrossEntropy(), x, np.array([0, 1, 1, 1]), None, g)
+    >>> round(loss, 4), g.views[0].b
+    (0.6931, array([ 0.25, -0.25]))
+    """
+
+    def __init__(self, threads: int, how: HowGradient = by_the_book) -> None:
+        if threads < 1:
+            raise ValueError(f"threads = {threads}; expected at least 1")
+        self.threads, self.how = threads, how
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="shard")
+        self._hands: list[_Hand] = []
+
+    def __call__(
+        self,
+        network: Network,
+        loss: Loss,
+        x: Array,
+        labels: Array,
+        draws: Draws | None,
+        gradient: Gradient,
+    ) -> tuple[float, Array]:
+        hands = self._hands_for(network, min(self.threads, len(x)))
+        bare = replace(loss, over="sum", penalty=0.0)
+
+        def part(k: int) -> tuple[float, Array]:
+            own = slice(len(x) * k // len(hands), len(x) * (k + 1) // len(hands))
+            drawn = draws and [tuple(array[own] for array in arrays) for arrays in draws]
+            try:
+                with np.errstate(over="ignore", invalid="ignore"):  # each thread has its own
+                    return self.how(
+                        hands[k].network, bare, x[own], labels[own], drawn, hands[k].gradient
+                    )
+            except BaseException:
+                hands[k].meeting.abort()  # nobody waits for who has failed
+                raise
+
+        futures = [self._pool.submit(part, k) for k in range(len(hands))]
+        wait(futures)  # also where one fails: nobody may still write when the error is told
+        faults = [fault for future in futures if (fault := future.exception())]
+        if faults:
+            self._hands = []
+            raise min(faults, key=lambda fault: isinstance(fault, BrokenBarrierError))
+        found = [future.result() for future in futures]
+        scale = 1 / len(x) if loss.over == "mean" else 1.0
+        vector = gradient.vector
+        vector[...] = hands[0].gradient.vector
+        for hand in hands[1:]:
+            vector += hand.gradient.vector
+        vector *= scale
+        total = scale * sum(value for value, _ in found) + penalty(network, loss, gradient)
+        return total, np.concatenate([outputs for _, outputs in found])
+
+    def _hands_for(self, network: Network, count: int) -> list[_Hand]:
+        """What each thread works with, made once for a network."""
+        if [hand.whole for hand in self._hands] != [network] * count:
+            meeting = _Meeting(count)
+            self._hands = [
+                _Hand(
+                    network,
+                    network.shared(meeting.total(k), gathers=k == 0),
+                    network.gradient(),
+                    meeting,
+                )
+                for k in range(count)
+            ]
+        return self._hands
+
+
+class _Hand(NamedTuple):
+    """What one thread works with: its reading of the network, and a place for its gradient."""
+
+    whole: Network
+    network: Network
+    gradient: Gradient
+    meeting: _Meeting
+
+
+class _Meeting(Barrier):
+    """Where threads complete a sum: each brings its part, and all leave with the whole."""
+
+    def __init__(self, threads: int) -> None:
+        super().__init__(threads)
+        # Two places in turn: nobody is at the next sum but one before all have read this one.
+        self.brought: list[list[Array]] = [[np.empty(0)] * threads for _ in range(2)]
+
+    def total(self, k: int) -> Total:
+        """The sum as thread ``k`` asks for it; every thread must ask equally often."""
+        asked = 0
+
+        def whole(part: Array) -> Array:
+            nonlocal asked
+            brought = self.brought[asked % 2]
+            asked += 1
+            brought[k] = part
+            self.wait()
+            total = brought[0].copy()
+            for other in brought[1:]:
+                total += other
+            return total
+
+        return whole
