@@ -145,7 +145,7 @@ class Interrupted:
     def __init__(self, steps):
         self.left = steps
 
-    def __call__(self, epoch):
+    def __call__(self, epoch, first=0):
         for batch in Batches(X, LABELS, 4, 0)(epoch):
             if self.left == 0:
                 return

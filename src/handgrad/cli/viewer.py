@@ -146,18 +146,23 @@ class _Watched:
     def __init__(self, batches: BatchSource, viewer: Terminal) -> None:
         self.batches, self.viewer = batches, viewer
         self.full, self.steps_per_epoch = batches.full, batches.steps_per_epoch
+        self.fresh = True
 
-    def __call__(self, epoch: int) -> Iterator[Any]:
+    def __call__(self, epoch: int, first: int = 0) -> Iterator[Any]:
         viewer = self.viewer
         if viewer.interrupted:
             return
         viewer.training = True
-        if epoch == 0:
+        if self.fresh:
+            self.fresh = False
             if "train" in viewer._tasks:  # of the seed before
                 viewer.bar.remove_task(viewer._tasks["train"])
-            total = viewer._epochs * self.steps_per_epoch
-            viewer._tasks["train"] = viewer.bar.add_task("training", total=total)
-        for batch in self.batches(epoch):
+            total, done = (
+                viewer._epochs * self.steps_per_epoch,
+                epoch * self.steps_per_epoch + first,
+            )
+            viewer._tasks["train"] = viewer.bar.add_task("training", total=total, completed=done)
+        for batch in self.batches(epoch, first):
             if viewer.interrupted:
                 return
             yield batch

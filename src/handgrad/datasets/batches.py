@@ -76,13 +76,15 @@ class Batches:
         sequence = np.random.SeedSequence(self.seed, spawn_key=(1, epoch))
         return np.random.default_rng(sequence).permutation(count)
 
-    def __call__(self, epoch: int) -> Iterator[tuple[NDArray[Any], NDArray[np.int64]]]:
-        """Go through the set once: pairs of images (batch, ...) and labels (batch,)."""
+    def __call__(
+        self, epoch: int, first: int = 0
+    ) -> Iterator[tuple[NDArray[Any], NDArray[np.int64]]]:
+        """Go through the set once, from batch ``first`` on: images (batch, …), labels (batch,)."""
         if self.batch_size is None:
             yield self._augmented(self.images, np.arange(len(self.labels)), epoch, 0), self.labels
             return
         order = self.order(epoch)
-        for number in range(self.steps_per_epoch):
+        for number in range(first, self.steps_per_epoch):
             chosen = order[number * self.batch_size : (number + 1) * self.batch_size]
             # The places are right by construction: "clip" saves take a second look at them.
             x = np.take(self.images, chosen, axis=0, mode="clip")

@@ -5,7 +5,7 @@ Experiments and the command line loop over what it yields; it writes no file and
 """
 
 from handgrad.training.gradient import by_the_book, in_parts, penalty
-from handgrad.training.loop import BatchSource, State, fit
+from handgrad.training.loop import BatchSource, fit
 from handgrad.training.metrics import (
     ClassScore,
     accuracy,
@@ -15,6 +15,7 @@ from handgrad.training.metrics import (
     wilson_interval,
 )
 from handgrad.training.report import Report
+from handgrad.training.state import State
 from handgrad.training.stopping import keep_best, stop_at
 
 __all__ = [

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Generator, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,8 +16,9 @@ from handgrad.networks import Network
 from handgrad.optimizers import Averaging, Optimizer
 from handgrad.training.gradient import HowGradient, by_the_book
 from handgrad.training.report import Report
+from handgrad.training.state import Seen, State
 
-__all__ = ["BatchSource", "State", "fit"]
+__all__ = ["BatchSource", "fit"]
 
 DRAWS = 2
 """The branch of the seed from which layers draw; branch 1 shuffles (see `datasets.Batches`)."""
@@ -28,7 +28,7 @@ class BatchSource(Protocol):
     """What hands out the batches of an epoch, `datasets.Batches` or something around it.
 
     Whoever wraps one may count what goes by (a bar does), and may stop handing out: an epoch that
-    ends early is reported as far as it went, and one without any batch ends the training.
+    ends early is reported as far as it went, and is the last one.
     """
 
     @property
@@ -37,23 +37,8 @@ class BatchSource(Protocol):
     @property
     def steps_per_epoch(self) -> int: ...
 
-    def __call__(self, epoch: int) -> Iterable[tuple[Array, Array]]: ...
-
-
-@dataclass
-class State:
-    """Where a training stands, besides the network's vector.
-
-    Parameters
-    ----------
-    steps : the updates made
-    memory : what the optimizer remembers, plain arrays by name
-    average : what the averaging remembers
-    """
-
-    steps: int = 0
-    memory: dict[str, Any] = field(default_factory=dict)
-    average: dict[str, Any] = field(default_factory=dict)
+    def __call__(self, epoch: int, first: int = 0) -> Iterable[tuple[Array, Array]]:
+        """The batches of an epoch, without the ``first`` ones."""
 
 
 def fit(
@@ -70,6 +55,7 @@ def fit(
     every: int = 1,
     norms: bool | None = None,
     state: State | None = None,
+    between: Callable[[], None] = lambda: None,
 ) -> Generator[Report]:
     """Descend the loss, and say how it goes.
 
@@ -89,7 +75,9 @@ def fit(
     every : measure ``watched`` with every so many reports only, and with the last
     norms : report the norms of weights, gradients and updates per layer. None: with mini-batches,
         where once an epoch costs nothing; a step of a small full batch would be 18 % slower.
-    state : told of every update
+    state : where to begin, from the start if None; kept up to date
+    between : called where ``state`` and the network's vector are a place to go on from: before
+        every step, and where the batches of an epoch end early
 
     Yields
     ------
@@ -101,35 +89,40 @@ def fit(
         it had before that step
     """
     norms = not batches.full if norms is None else norms
-    descent = _Descent(network, loss, optimizer, averaging, gradient, seed, state or State())
-    descent.total = epochs * batches.steps_per_epoch
-    reports = 0
+    state = state if state is not None else State()
+    descent = _Descent(network, loss, optimizer, averaging, gradient, seed, state)
+    each = batches.steps_per_epoch
+    descent.total = epochs * each
 
-    def report(epoch: int, seen: _Seen, rate: float) -> Report:
-        nonlocal reports
-        found: dict[str, Any] = dict(seen.norms)
+    def report(epoch: int, rate: float) -> Report:
+        found: dict[str, Any] = dict(descent.norms)
         last = epoch + batches.full == epochs
-        if watched and (reports % every == 0 or last):
+        if watched and (state.reports % every == 0 or last):
             for name, (images, labels) in watched.items():
                 found |= _measure(name, network, loss, images, labels)
-        reports += 1
-        return Report(descent.t, epoch, seen.loss, seen.accuracy, rate, **found)
+        state.reports += 1
+        return Report(state.steps, epoch, state.seen.loss, state.seen.accuracy, rate, **found)
 
-    for epoch in range(epochs):
-        seen = _Seen()
+    for epoch in range(state.steps // each, epochs):
+        first = state.steps % each
+        if first == 0:
+            state.seen = Seen()
         rate = 0.0
-        for x, labels in batches(epoch):
-            rate = optimizer.learning_rate * optimizer.schedule(descent.t, descent.total)
-            measuring = norms and (descent.t + 1) % batches.steps_per_epoch == 0
-            descent.step(x, labels, epoch, seen, measuring)
+        for x, labels in batches(epoch, first):
+            between()
+            rate = optimizer.learning_rate * optimizer.schedule(state.steps, descent.total)
+            descent.step(x, labels, epoch, norms and (state.steps + 1) % each == 0)
             if batches.full:
-                yield report(epoch, seen, rate)
+                yield report(epoch, rate)
             descent.update()
-        if seen.samples == 0:
-            break
-        if not batches.full:
+        early = state.steps < (epoch + 1) * each
+        if early:
+            between()
+        if not batches.full and state.seen.samples:
             with descent.averaged():
-                yield report(epoch + 1, seen, rate)
+                yield report(epoch + 1, rate)
+        if early:
+            break
     descent.hold_average()
 
 
@@ -150,38 +143,40 @@ class _Descent:
         self.how, self.seed, self.state = gradient, seed, state
         self.g = network.gradient()
         self.chain = optimizer.chain(network.layout.places)
-        state.memory = self.chain.start(network.learned)
-        if averaging is not None:
-            state.average = averaging.start(network.vector)
+        if state.steps == 0:
+            state.memory = self.chain.start(network.learned)
+            state.average = averaging.start(network.vector) if averaging else {}
         places = (network.layout.layer(i) for i in range(len(network.architecture)))
         self.layers = [place for place in places if place.stop]
-        self.t = self.total = 0
+        self.total = 0
+        self.norms: dict[str, tuple[float, ...]] = {}
 
-    def step(self, x: Array, labels: Array, epoch: int, seen: _Seen, measuring: bool) -> None:
+    def step(self, x: Array, labels: Array, epoch: int, measuring: bool) -> None:
         """Turn the gradient of a batch into the step that is due; the weights stay as they are."""
-        network, g, t = self.network, self.g.vector, self.t
+        network, g, t = self.network, self.g.vector, self.state.steps
         draws = network.draw(len(x), _generator(self.seed, t)) if network.random else None
         with np.errstate(over="ignore", invalid="ignore"):
             value, outputs = self.how(network, self.loss, x, labels, draws, self.g)
             if not math.isfinite(value):
                 raise NotFiniteError(t, epoch, f"the loss is {value}")
             if measuring:
-                seen.norms["weight_norms"] = self._norms(network.vector)
-                seen.norms["gradient_norms"] = self._norms(g)
+                self.norms["weight_norms"] = self._norms(network.vector)
+                self.norms["gradient_norms"] = self._norms(g)
             self.chain.apply(g, self.state.memory, network.learned, t, self.total)
             if not math.isfinite(g @ g):
                 raise NotFiniteError(t, epoch, "the step that follows is not finite")
         if measuring:
-            seen.norms["update_norms"] = self._norms(g)
-        seen.add(value, int((self.loss.decide(outputs) == labels).sum()), len(labels))
+            self.norms["update_norms"] = self._norms(g)
+        self.state.seen.add(value, int((self.loss.decide(outputs) == labels).sum()), len(labels))
 
     def update(self) -> None:
         """Make the step."""
         learned = self.network.learned
         learned -= self.g.vector
-        self.t = self.state.steps = self.t + 1
+        state = self.state
+        state.steps += 1
         if self.averaging is not None:
-            self.averaging.after(self.network.vector, self.state.average, self.t, self.total)
+            self.averaging.after(self.network.vector, state.average, state.steps, self.total)
 
     @contextlib.contextmanager
     def averaged(self) -> Iterator[None]:
@@ -203,28 +198,6 @@ class _Descent:
 
     def _norms(self, vector: Array) -> tuple[float, ...]:
         return tuple(math.sqrt(float(vector[p] @ vector[p])) for p in self.layers)
-
-
-class _Seen:
-    """Sample-weighted sums over an epoch, and the norms at its end."""
-
-    def __init__(self) -> None:
-        self.samples = self.correct = 0
-        self.total = 0.0
-        self.norms: dict[str, tuple[float, ...]] = {}
-
-    def add(self, value: float, correct: int, samples: int) -> None:
-        self.total += value * samples
-        self.correct += correct
-        self.samples += samples
-
-    @property
-    def loss(self) -> float:
-        return self.total / self.samples
-
-    @property
-    def accuracy(self) -> float:
-        return self.correct / self.samples
 
 
 def _generator(seed: int, t: int) -> np.random.Generator:

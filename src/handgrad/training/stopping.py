@@ -6,12 +6,16 @@ from collections.abc import Generator, Iterable
 
 from handgrad.networks import Network
 from handgrad.training.report import Report
+from handgrad.training.state import Best, State
 
 __all__ = ["keep_best", "stop_at"]
 
 
 def keep_best(
-    reports: Iterable[Report], network: Network, patience: int | None = None
+    reports: Iterable[Report],
+    network: Network,
+    patience: int | None = None,
+    state: State | None = None,
 ) -> Generator[Report]:
     """Pass reports on, and end with the weights that were best on the validation part.
 
@@ -23,25 +27,24 @@ def keep_best(
     network : the one that is being trained; its vector is set back to its best when the reports
         end, or when whoever reads them leaves
     patience : stop after so many judged reports without a better one; None: never
+    state : of the training; keeps the best, and brings that of a training that goes on
     """
-    best: tuple[float, float] | None = None
-    kept = network.vector.copy()
-    since = 0
+    state = state if state is not None else State()
     try:
         for report in reports:
             if report.validation_accuracy is not None:
-                score = (report.validation_accuracy, -(report.validation_loss or 0.0))
-                if best is None or score > best:
-                    best, since = score, 0
-                    kept[...] = network.vector
+                accuracy, loss = report.validation_accuracy, report.validation_loss or 0.0
+                best = state.best
+                if best is None or (accuracy, -loss) > (best.accuracy, -best.loss):
+                    state.best = Best(accuracy, loss, 0, network.vector.copy())
                 else:
-                    since += 1
+                    best.since += 1
             yield report
-            if patience is not None and since >= patience:
+            if patience is not None and state.best and state.best.since >= patience:
                 return
     finally:
-        if best is not None:
-            network.vector[...] = kept
+        if state.best is not None:
+            network.vector[...] = state.best.weights
 
 
 def stop_at(reports: Iterable[Report], what: str, value: float) -> Generator[Report]:

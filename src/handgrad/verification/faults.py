@@ -481,7 +481,7 @@ FAULTS = (
     Fault(
         "offset's gradient over the batch axis only",
         f"{_N}:_parameters",
-        "doffset[...] = total",
+        "doffset[...] = straight",
         "doffset[...] = dy.sum(axis=0).reshape(-1, dy.shape[-1])[0]",
         "function batch_norm",
     ),
@@ -673,7 +673,7 @@ FAULTS = (
     ),
     Fault(
         "epoch's loss not weighted by the samples",
-        "training.loop:_Seen.add",
+        "training.state:Seen.add",
         "value * samples",
         "value * 3",
         "training fit",

@@ -2,10 +2,10 @@
 
 The names say how a pair belongs together: ``f_backward(dy, …)`` takes the gradient at f's output
 first; an argument with the name of one of f's is that; ``dW`` is where the gradient of f's ``W`` is
-written, None where W is None; ``shape`` is that of f's first argument; any other is what f
-returned. An f that returns several arrays gives its output and then its memory, which f_backward
-takes in the same order. What it returns is the gradient of f's first argument. So a new pair is
-verified as soon as it is there.
+written, None where W is None; ``shape`` is that of f's first argument; one with a default keeps it;
+any other is what f returned. An f that returns several arrays gives its output and then its memory,
+which f_backward takes in the same order. What it returns is the gradient of f's first argument. So
+a new pair is verified as soon as it is there.
 """
 
 from __future__ import annotations
@@ -220,12 +220,12 @@ def _gradients(
     backward: Callable[..., Any], given: Arguments, returned: tuple[Array, ...], dy: Array
 ) -> dict[str, Array]:
     """Call a backward function by the names of its arguments; NaN where it must overwrite."""
-    _, *names = inspect.signature(backward).parameters
+    _, *parameters = inspect.signature(backward).parameters.values()
     memory = iter(returned[1:] or returned)
     first = next(iter(given))
     arguments: Arguments = {}
     written: dict[str, Array] = {}
-    for name in names:
+    for name, default in ((p.name, p.default) for p in parameters):
         if name in given:
             arguments[name] = given[name]
         elif name[1:] in given:
@@ -233,7 +233,7 @@ def _gradients(
             arguments[name] = None if of is None else np.full_like(of, np.nan)
             if of is not None:
                 written[name[1:]] = arguments[name]
-        else:
+        elif default is inspect.Parameter.empty:
             arguments[name] = given[first].shape if name == "shape" else next(memory)
     dx = backward(dy, **arguments)
     return written if dx is None else {first: dx, **written}

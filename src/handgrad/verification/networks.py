@@ -97,7 +97,7 @@ class _Given:
     def steps_per_epoch(self) -> int:
         return math.ceil(len(self.x) / (self.size or len(self.x)))
 
-    def __call__(self, epoch: int) -> list[tuple[Array, Array]]:
+    def __call__(self, epoch: int, first: int = 0) -> list[tuple[Array, Array]]:
         size = self.size or len(self.x)
         starts = range(0, len(self.x), size)
         return [(self.x[i : i + size], self.labels[i : i + size]) for i in starts]
