@@ -89,6 +89,34 @@ def test_a_class_that_the_model_does_not_know(refused, colours_run, paint):
     )
 
 
+def test_views_are_named_wherever_there_are_more_than_one(handgrad, colours_run):
+    """Plain colours look alike in a mirror, so that only what is said differs."""
+    plain = handgrad("evaluate", colours_run.folder)
+    assert "views" not in plain.out
+    assert handgrad("evaluate", colours_run.folder, "--json").json["views"] == "none"
+    for views in ("mirror", "mirror-shift"):
+        said = handgrad("evaluate", colours_run.folder, "--views", views)
+        assert f"views     {views}: their mean is the answer" in said.out.splitlines()
+        found = handgrad("evaluate", colours_run.folder, "--views", views, "--json").json
+        assert (found["views"], found["accuracy"]) == (views, 1.0)
+    assert handgrad("evaluate", colours_run.folder, "--views", "none").out == plain.out
+    said = handgrad("evaluate", colours_run.folder, "--views", "miror")
+    assert said.code == 2
+    assert "'mirror'" in said.err
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_views_of_a_recipe_are_in_its_model_and_its_summary(handgrad, photographs):
+    settings = {"data.size": [16, 16], "training.epochs": 1, "views": "mirror"}
+    run = train(photographs, settings, out="r")
+    assert run.summary["views"] == "mirror"
+    assert run.model.views == "mirror"
+    assert run.recipe["views"] == "mirror"
+    found = handgrad("evaluate", "r", "--json").json
+    assert (found["views"], found["accuracy"]) == ("mirror", run.summary["test_accuracy"])
+    assert handgrad("evaluate", "r", "--views", "none", "--json").json["views"] == "none"
+
+
 @pytest.mark.parametrize("data", ["nowhere", "file.txt", "digts"])
 def test_data_that_are_not_there(refused, colours_run, data):
     Path("file.txt").write_text("hello")
@@ -127,7 +155,7 @@ def test_recorded_images_that_are_no_longer_there(handgrad, refused, paint):
     """What it refuses to judge by: nothing, a changed image, another division."""
     paint(Path("photos/train"), 5)
     paint(Path("photos/test"), 2, seed=1)
-    train("photos", {"data.size": [4, 4], "training.epochs": 1}, out="r")
+    train("photos", {"data.size": [16, 16], "training.epochs": 1}, out="r")
     assert handgrad("evaluate", "r").code == 0
 
     shutil.move("photos/test", "kept")

@@ -150,3 +150,22 @@ def test_an_out_that_is_a_file(refused, colours_run, files):
     said = refused("predict", colours_run.folder, "red.jpg", "--out", "o")
     assert said == "o: found a file; expected a folder, or none yet\n"
     assert Path("o").read_text() == "mine"
+
+
+def test_views_are_named_with_the_answer(handgrad, colours_run, files):
+    said = handgrad("predict", colours_run.folder, *files[:2], "--views", "mirror-shift")
+    assert said.out.splitlines()[-1] == "views: mirror-shift; their mean is the answer"
+    found = handgrad("predict", colours_run.folder, *files, "--views", "mirror", "--json").json
+    assert [answer.get("views") for answer in found] == ["mirror"] * 4 + [None]
+    two = Image.new("RGB", (12, 10), RED)
+    two.paste(GREEN, (0, 0, 6, 10))
+    two.save("two.png")
+    (once,), (own,), (both,) = (
+        handgrad("predict", colours_run.folder, "two.png", "--json", *views).json
+        for views in (["--views", "none"], [], ["--views", "mirror"])
+    )
+    assert once == own
+    assert "views" not in once
+    assert abs(both["probabilities"]["red"] - once["probabilities"]["red"]) > 1e-4
+    said = handgrad("predict", colours_run.folder, "broken.png", "--views", "mirror")
+    assert (said.code, said.out) == (2, "")

@@ -53,6 +53,26 @@ def test_classes_in_another_order(model, tmp_path):
     assert found.confusion == ((1, 0), (0, 1))
 
 
+def test_other_views_than_the_models_own(tmp_path):
+    """A network that asks whether the left pixel is the brighter one; the mirror says no."""
+    network = hg.Network((hg.Dense(1),), (1, 2, 1))
+    network.params[0].W[...] = [[9], [-9]]
+    network.params[0].b[...] = -1
+    made = hg.Model(
+        network, hg.Preparation(1, 2, 1), ("right", "left"), hg.SigmoidCrossEntropy(), {}, "mirror"
+    )
+    save_model(made, tmp_path / "m.safetensors")
+    images = np.array([[[[255], [0]]], [[[0], [255]]]], dtype=np.uint8)
+    data = tmp_path / "p.h5"
+    write_prepared(hg.Dataset(images, np.array([1, 0]), ("right", "left")), data)
+    own, once = (evaluate(tmp_path / "m.safetensors", data, views=v) for v in (None, "none"))
+    # with the mirror the output is -1 for both; without it 8 and -10
+    assert (own.accuracy, own.views, own.confusion) == (0.5, "mirror", ((1, 0), (1, 0)))
+    assert (once.accuracy, once.views) == (1.0, "none")
+    assert own.loss == pytest.approx((np.log1p(np.e) + np.log1p(1 / np.e)) / 2, rel=1e-6)
+    assert own.table()["views"] == "mirror"
+
+
 def test_a_class_too_many(model, tmp_path):
     data = prepared(tmp_path / "p.h5", [0, 255], [1, 0], ("bright", "grey"))
     with pytest.raises(DataError, match="found class 'grey'; expected classes that the model"):

@@ -239,6 +239,35 @@ def test_a_sample_of_weight_two_counts_as_two(kind, shape, over):
     np.testing.assert_allclose(gradient, expected / n, rtol=1e-12)
 
 
+def test_balanced_weights_by_hand():
+    """Of 8 labels 4, 1 and 3: 8 / (3 · 4), 8 / (3 · 1), 8 / (3 · 3); each class then weighs 8/3."""
+    labels = np.array([0, 2, 0, 2, 0, 1, 0, 2])
+    word = SoftmaxCrossEntropy("mean", 0.5, "balanced", 0.1)
+    loss = word.balanced(labels, 3)
+    assert loss.class_weights == pytest.approx((2 / 3, 8 / 3, 8 / 9), rel=1e-12)
+    assert (loss.over, loss.penalty, loss.smoothing) == ("mean", 0.5, 0.1)
+    numbers = SoftmaxCrossEntropy(class_weights=(1.0, 2.0, 3.0))
+    assert numbers.balanced(labels, 3) is numbers
+    assert SquaredError().balanced(labels, 4).class_weights == ()
+
+
+def test_balanced_weights_beside_scikit_learn():
+    from sklearn.utils.class_weight import compute_class_weight
+
+    labels = np.random.default_rng(0).integers(0, 5, 300)
+    expected = compute_class_weight("balanced", classes=np.arange(5), y=labels)
+    found = CrossEntropy(class_weights="balanced").balanced(labels, 5).class_weights
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_what_cannot_be_balanced():
+    word = SoftmaxCrossEntropy(class_weights="balanced")
+    with pytest.raises(RecipeError, match=r"no training image of class 1 \(from 0\)"):
+        word.balanced(np.array([0, 2]), 3)
+    with pytest.raises(RecipeError, match="class_weights = 'balanced': found the word"):
+        word(np.zeros((1, 3)), np.array([0]))
+
+
 @DTYPES
 def test_weighted_it_stays_in_its_type(dtype):
     outputs, labels = batch(SoftmaxCrossEntropy, (5, 3))
@@ -275,7 +304,9 @@ def test_squared_errors_outputs_become_probabilities():
         ({"kind": "softmax cross-entropy", "smoothing": -0.1}, "smoothing = -0.1"),
         ({"kind": "squared error", "smoothing": 0.1}, "unknown key 'smoothing'"),
         ({"kind": "squared error", "class_weights": [1, -2]}, r"class_weights = \[1.0, -2.0\]; e"),
-        ({"kind": "squared error", "class_weights": ["a"]}, "class_weights.0: found 'a'"),
+        ({"kind": "squared error", "class_weights": ["a"]}, r"class_weights: found \['a'\]; e"),
+        ({"kind": "squared error", "class_weights": "balance"}, "of a number or 'balanced'"),
+        ({"kind": "squared error", "class_weights": [1, float("nan")]}, "expected finite, 0 or m"),
         ({"kind": "squared error", "over": "median"}, "loss.over: found 'median'"),
     ],
 )

@@ -21,6 +21,7 @@ from handgrad.layers import (
     LeakyReLU,
     ReLU,
     Residual,
+    Scale,
     Sigmoid,
     SiLU,
     Softmax,
@@ -54,7 +55,8 @@ WHOLE = (
     Residual((Dense(4), SiLU(), Dropout(0.2), Dense(3)), (Identity(), Dense(3))),
     Dense(6),
     Tanh(),
-    Dense(CLASSES),
+    Dense(CLASSES, offset=False),
+    Scale(0.7),
     Softmax(),
 )
 """Every layer that takes a row; the softmax is left away where the loss has it inside."""
@@ -110,7 +112,7 @@ def pytorch(torch, layer, params, draws, leaves):
 
     match layer:
         case Dense():
-            W, b = leaf("W"), leaf("b")
+            W, b = leaf("W"), leaf("b") if layer.offset else 0
             return lambda x: x.reshape(len(x), -1) @ W + b
         case BatchNorm() | FrozenNorm():
             own = (*statistics(), leaf("scale"), leaf("offset"))
@@ -131,6 +133,8 @@ def pytorch(torch, layer, params, draws, leaves):
             return torch.nn.Flatten()
         case Identity():
             return torch.nn.Identity()
+        case Scale():
+            return lambda x: x * layer.factor
         case ELU():
             return torch.nn.ELU(layer.alpha)
         case LeakyReLU():
@@ -302,3 +306,24 @@ def test_a_model_has_as_many_class_weights_as_classes(weights, refused):
         return
     with pytest.raises(HandgradError, match="found 2 class weights; expected 3, in the order of a"):
         Model(network, preparation, ("a", "b", "c"), loss)
+
+
+@pytest.mark.parametrize("images", [0, 1, 3, 10])
+def test_several_threads_give_the_same_answers_in_their_order(images):
+    network = Network((Dense(4), Tanh(), Dense(3)), (2,), dtype=np.float64)
+    network.initialize(np.random.default_rng(0))
+    x = np.random.default_rng(1).normal(size=(images, 2))
+    alone = network.outputs(x)
+    assert alone.shape == (images, 3)
+    network.threads = 4
+    for at_once in (1, 2, 1000):
+        np.testing.assert_allclose(network.outputs(x, at_once), alone, rtol=1e-12)
+
+
+def test_threads_keep_what_is_asked_of_errors():
+    network = Network((Dense(1),), (1,), np.array([1e300, 0]))
+    network.threads = 2
+    with np.errstate(over="ignore"):
+        assert np.isinf(network.outputs(np.full((3, 1), 1e300))).all()
+    with np.errstate(over="raise"), pytest.raises(FloatingPointError):
+        network.outputs(np.full((3, 1), 1e300))

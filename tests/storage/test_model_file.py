@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -66,6 +67,18 @@ def test_all_of_it_comes_back(tmp_path, dtype):
     assert after.about == before.about
     images = np.random.default_rng(1).integers(0, 256, (5, 2, 3, 3), dtype=np.uint8)
     np.testing.assert_array_equal(after.probabilities(images), before.probabilities(images))
+
+
+@pytest.mark.parametrize("views", ["none", "mirror", "mirror-shift"])
+def test_the_views_come_back(tmp_path, views):
+    before = dataclasses.replace(model(), views=views)
+    save_model(before, tmp_path / "m")
+    assert load_model(tmp_path / "m").views == views
+
+
+def test_a_file_that_says_nothing_of_views(changed):
+    """As older ones do not: each image is looked at once."""
+    assert load_model(changed(views=None)).views == "none"
 
 
 def test_another_program_reads_the_numbers_by_name(tmp_path):
@@ -194,6 +207,10 @@ def test_metadata_of_another_kind(changed, text, found):
         {"class_names": 3},
         {"loss": {"kind": "unknown"}},
         {"loss": {"kind": "sigmoid cross-entropy"}},
+        {"views": "twice"},
+        {"views": 2},
+        {"views": ["mirror"]},
+        {"loss": {"kind": "softmax cross-entropy", "class_weights": "balanced"}},
         {"about": None},
         {"about": [1, 2]},
         {"about": "x"},

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from handgrad.cli.words import as_json, columns, percent, say_json, span
+from handgrad.cli.words import as_json, as_views, columns, percent, say_json, span
 
 if TYPE_CHECKING:
     from handgrad.experiments import Evaluation
+    from handgrad.networks import Views
 
 __all__ = ["evaluate"]
 
@@ -18,8 +19,9 @@ __all__ = ["evaluate"]
 @click.command()
 @click.argument("model", required=False)
 @click.option("--data", metavar="SOURCE", help="A data set's name, a prepared .h5, or a folder.")
+@as_views
 @as_json
-def evaluate(model: str | None, data: str | None, as_json: bool) -> None:
+def evaluate(model: str | None, data: str | None, views: Views | None, as_json: bool) -> None:
     """Judge a model: accuracy with its interval, each class, and what is taken for what.
 
     MODEL is a run's folder or a model file; the newest run if not given. It is judged on the test
@@ -31,6 +33,7 @@ def evaluate(model: str | None, data: str | None, as_json: bool) -> None:
       handgrad evaluate
       handgrad evaluate runs/digits-2026-11-21-101500
       handgrad evaluate model.safetensors --data photos/
+      handgrad evaluate --views mirror
     """
     from handgrad.cli.viewer import Terminal
     from handgrad.experiments import Run
@@ -38,7 +41,7 @@ def evaluate(model: str | None, data: str | None, as_json: bool) -> None:
 
     run = Run(model) if model else Run.newest()
     with Terminal(sys.stderr) as viewer:
-        found = evaluated(run, data, progress=viewer.loading)
+        found = evaluated(run, data, views=views, progress=viewer.loading)
     if as_json:
         say_json(found.table() | {"model": str(run.model_file)})
     else:
@@ -50,6 +53,7 @@ def _told(found: Evaluation) -> str:
     """An evaluation in words."""
     lines = [
         f"data      {found.data}: {found.n:,} images",
+        *([] if found.views == "none" else [f"views     {found.views}: their mean is the answer"]),
         f"accuracy  {percent(found.accuracy)}; 95 % interval {span(found.low, found.high)}",
         f"baseline  {percent(found.baseline)}, always answering the commonest class",
         f"loss      {found.loss:.6f}",

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from handgrad.cli.words import as_json, columns, percent, say_json
+from handgrad.cli.words import as_json, as_views, columns, percent, say_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from handgrad.networks import Prediction
+    from handgrad.networks import Prediction, Views
 
 __all__ = ["predict"]
 
@@ -21,8 +21,9 @@ __all__ = ["predict"]
 @click.command()
 @click.argument("arguments", nargs=-1, required=True, metavar="[MODEL] IMAGE…")
 @click.option("--out", type=click.Path(), metavar="DIR", help="Write the labels on the images.")
+@as_views
 @as_json
-def predict(arguments: tuple[str, ...], out: str | None, as_json: bool) -> int:
+def predict(arguments: tuple[str, ...], out: str | None, views: Views | None, as_json: bool) -> int:
     """Ask a model what is on each image.
 
     MODEL is a run's folder or a .safetensors file; the newest run if not given. With --out, every
@@ -35,8 +36,10 @@ def predict(arguments: tuple[str, ...], out: str | None, as_json: bool) -> int:
       handgrad predict runs/airplane-bike a.jpg b.png --out labelled/
       handgrad predict model.safetensors *.jpg --json
     """
+    import dataclasses
+
     from handgrad.cli.viewer import Terminal
-    from handgrad.experiments import Run, blas_threads, cores, limited
+    from handgrad.experiments import Run, answering
 
     first = Path(arguments[0])
     named = first.is_dir() or first.suffix == ".safetensors"
@@ -44,24 +47,29 @@ def predict(arguments: tuple[str, ...], out: str | None, as_json: bool) -> int:
     if not images:
         raise click.UsageError("no image is named; expected [MODEL] IMAGE…")
     model = (Run(first) if named else Run.newest()).model
-    threads = limited(blas_threads(model.network, len(images), cores()))
+    if views is not None:
+        model = dataclasses.replace(model, views=views)
+    threads = answering(model.network, len(images))
     with Terminal(sys.stderr) as viewer, threads:
         found = model.predict(images, each=lambda done, all_: viewer.loading("read", done, all_))
     faults = sum(prediction.error is not None for prediction in found)
     if out is not None and faults < len(found):
         _write(found, out)
     if as_json:
-        say_json([_table(prediction) for prediction in found])
+        say_json([_table(prediction, model.views) for prediction in found])
     else:
         _tell(found)
+        if model.views != "none" and faults < len(found):
+            click.echo(f"views: {model.views}; their mean is the answer")
     return 0 if not faults else 1 if faults < len(found) else 2
 
 
-def _table(prediction: Prediction) -> dict[str, object]:
+def _table(prediction: Prediction, views: Views) -> dict[str, object]:
     if prediction.error is not None:
         return {"file": prediction.file, "error": prediction.error}
     names = ("file", "label", "probability", "probabilities")
-    return {name: getattr(prediction, name) for name in names}
+    named = {} if views == "none" else {"views": views}
+    return {name: getattr(prediction, name) for name in names} | named
 
 
 def _tell(found: Sequence[Prediction]) -> None:

@@ -9,10 +9,16 @@ from typing import Any
 
 import click
 
-__all__ = ["as_json", "columns", "percent", "say_json", "span", "time_left"]
+__all__ = ["as_json", "as_views", "columns", "percent", "say_json", "span", "time_left"]
 
 as_json = click.option(
     "--json", "as_json", is_flag=True, help="One JSON value on standard output, the rest on error."
+)
+
+as_views = click.option(
+    "--views",
+    type=click.Choice(["none", "mirror", "mirror-shift"]),
+    help="What of an image is averaged, at 1, 2 or 6 times the cost; if not given, as trained.",
 )
 
 

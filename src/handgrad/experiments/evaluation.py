@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -13,8 +14,8 @@ from handgrad.errors import DataError, HandgradError
 from handgrad.experiments.experiment import Progress, loaded
 from handgrad.experiments.recipe import Recipe
 from handgrad.experiments.run import Run
-from handgrad.experiments.threads import blas_threads, cores, limited
-from handgrad.networks import Model
+from handgrad.experiments.threads import answering
+from handgrad.networks import Model, Views
 from handgrad.training import (
     ClassScore,
     baseline,
@@ -37,6 +38,7 @@ class Evaluation:
     n : how many images
     confusion : row is the truth, column what it was called
     others : the accuracy on further sets that the source has
+    views : which views of each image the answers are the mean of
     """
 
     data: str
@@ -50,6 +52,7 @@ class Evaluation:
     confusion: tuple[tuple[int, ...], ...]
     note: str = ""
     others: dict[str, float] = field(default_factory=dict)
+    views: Views = "none"
 
     def table(self) -> dict[str, Any]:
         """As plain data; a precision or recall that there is none of is None."""
@@ -60,6 +63,7 @@ def evaluate(
     model: str | os.PathLike[str] | Run,
     data: str | os.PathLike[str] | None = None,
     *,
+    views: Views | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Judge a model on the test images recorded with it, or on others.
@@ -69,6 +73,7 @@ def evaluate(
     model : a run, or a model file
     data : the name of a data set, a prepared .h5, or a folder of images. A source with a test part
         is judged by that part, else by all of it.
+    views : which views of each image the answers are the mean of; None for the model's own
 
     Raises
     ------
@@ -76,6 +81,7 @@ def evaluate(
         that the model does not know
     """
     run = model if isinstance(model, Run) else Run(model)
+    asked = run.model if views is None else dataclasses.replace(run.model, views=views)
     if data is None:
         name, splits = "the recorded test images", _recorded(run, progress)
         test = splits.test
@@ -92,7 +98,7 @@ def evaluate(
         )
         test = splits.test or splits.train
     dataset = _aligned(test, run.model)
-    labels, loss, matrix = _judged(run.model, dataset)
+    labels, loss, matrix = _judged(asked, dataset)
     correct = int(matrix.trace())
     low, high = wilson_interval(correct, len(dataset))
     return Evaluation(
@@ -107,15 +113,16 @@ def evaluate(
         confusion=tuple(tuple(int(n) for n in row) for row in matrix),
         note=splits.note,
         others={
-            key: float(_judged(run.model, other)[2].trace() / len(other))
+            key: float(_judged(asked, other)[2].trace() / len(other))
             for key, other in splits.others.items()
             if key != "validation"
         },
+        views=asked.views,
     )
 
 
 def _judged(model: Model, dataset: Dataset) -> tuple[Any, float, Any]:
-    with limited(blas_threads(model.network, len(dataset), cores())):
+    with answering(model.network, len(dataset)):
         outputs = model.outputs(dataset.images)
     loss, _ = model.loss(outputs, dataset.labels)
     matrix = confusion_matrix(model.loss.decide(outputs), dataset.labels, len(model.class_names))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import abc
+import dataclasses
+import math
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 
 from handgrad.arrays import Array
 from handgrad.calculus import sigmoid, softmax
+from handgrad.errors import RecipeError
 from handgrad.losses.cross_entropy import (
     binary_cross_entropy,
     cross_entropy,
@@ -38,7 +41,8 @@ class Loss(Named, abc.ABC):
     over : "mean" or "sum" over the samples of a batch
     penalty : λ of a penalty ½ λ Σ W² on all weights (offsets excepted), which is part of the loss
         that is reported and descended. For decay that is no part of the loss, see the optimizers.
-    class_weights : how much a sample of each class counts; empty: all the same
+    class_weights : how much a sample of each class counts; empty: all the same; "balanced": all
+        classes together the same, in numbers once the labels are known: see `balanced`
     """
 
     tag: ClassVar[str] = "kind"
@@ -49,13 +53,55 @@ class Loss(Named, abc.ABC):
 
     over: Literal["mean", "sum"] = "mean"
     penalty: float = 0.0
-    class_weights: tuple[float, ...] = ()
+    class_weights: tuple[float, ...] | Literal["balanced"] = ()
 
     def __post_init__(self) -> None:
         if self.penalty < 0:
             raise ValueError(f"penalty = {self.penalty}; expected 0 or more")
-        if min(self.class_weights, default=0.0) < 0:
-            raise ValueError(f"class_weights = {list(self.class_weights)}; expected 0 or more")
+        weights = self.class_weights
+        if not isinstance(weights, str) and not all(0 <= w < math.inf for w in weights):
+            raise ValueError(f"class_weights = {list(weights)}; expected finite, 0 or more")
+
+    @property
+    def known_weights(self) -> tuple[float, ...]:
+        """``class_weights``, which must be numbers by now."""
+        if isinstance(self.class_weights, str):
+            raise RecipeError(
+                f"class_weights = {self.class_weights!r}: found the word, where no labels are "
+                "known that could be counted; expected numbers, as `balanced` or an experiment "
+                "makes of it"
+            )
+        return self.class_weights
+
+    def balanced(self, labels: Array, classes: int) -> Self:
+        """The same loss with ``class_weights = "balanced"`` in numbers: N / (K · N_k).
+
+        The N_k samples of class k then weigh N / K together, whatever k is, and all of them N as
+        before. A loss with other weights is returned as it is.
+
+        Parameters
+        ----------
+        labels : (N,) int, of the training images
+        classes : K
+
+        Raises
+        ------
+        RecipeError : a class without a sample
+
+        >>> SoftmaxCrossEntropy(class_weights="balanced").balanced(
+        ...     np.array([0, 1, 0, 0]), 2).class_weights
+        (0.6666666666666666, 2.0)
+        """
+        if self.class_weights != "balanced":
+            return self
+        counts = np.bincount(labels, minlength=classes)
+        if not counts.all():
+            raise RecipeError(
+                "class_weights = 'balanced': found no training image of class "
+                f"{int(np.argmin(counts))} (from 0); expected at least one of each"
+            )
+        weights = len(labels) / (classes * counts)
+        return dataclasses.replace(self, class_weights=tuple(weights.tolist()))
 
     @abc.abstractmethod
     def each(self, outputs: Array, labels: Array) -> tuple[Array, Array]:
@@ -77,7 +123,7 @@ class Loss(Named, abc.ABC):
         """The loss of a batch without its penalty, and its gradient at ``outputs``."""
         losses, gradient = self.each(outputs, labels)
         if self.class_weights:
-            weights = np.asarray(self.class_weights, dtype=losses.dtype)[labels]
+            weights = np.asarray(self.known_weights, dtype=losses.dtype)[labels]
             losses = losses * weights
             gradient *= weights[:, None]
         # In float64, since the error of adding many float32 terms would hide small progress.

@@ -7,5 +7,17 @@ Training changes a network's vector; storage saves a model; every face that pred
 from handgrad.networks.model import Model, Prediction
 from handgrad.networks.network import Draws, Gradient, Network
 from handgrad.networks.rows import LayerRow, layer_rows
+from handgrad.networks.views import VIEWS, Views, weighted_views
 
-__all__ = ["Draws", "Gradient", "LayerRow", "Model", "Network", "Prediction", "layer_rows"]
+__all__ = [
+    "VIEWS",
+    "Draws",
+    "Gradient",
+    "LayerRow",
+    "Model",
+    "Network",
+    "Prediction",
+    "Views",
+    "layer_rows",
+    "weighted_views",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -12,9 +13,10 @@ import numpy as np
 
 from handgrad.arrays import Array
 from handgrad.datasets import Preparation, decode_many, numbers
-from handgrad.errors import HandgradError
+from handgrad.errors import HandgradError, nearest
 from handgrad.losses import Loss
 from handgrad.networks.network import Network
+from handgrad.networks.views import VIEWS, Views, weighted_views
 
 __all__ = ["Model", "Prediction"]
 
@@ -49,6 +51,7 @@ class Model:
     class_names : (K,)
     loss : says how outputs become probabilities
     about : how it came to be, as plain data: recipe, test figures, versions
+    views : which views of an image every answer is the mean of: see `weighted_views`
     """
 
     network: Network
@@ -56,6 +59,7 @@ class Model:
     class_names: tuple[str, ...]
     loss: Loss
     about: dict[str, Any] = field(default_factory=dict)
+    views: Views = "none"
 
     def __post_init__(self) -> None:
         found, classes = self.network.shapes[-1], len(self.class_names)
@@ -66,7 +70,7 @@ class Model:
                 f"the network's outputs have shape {found}; {classes} classes and "
                 f"{self.loss.name!r} expect ({self.loss.outputs(classes)},)"
             )
-        weights = len(self.loss.class_weights)
+        weights = len(self.loss.known_weights)
         if weights not in (0, classes):
             raise HandgradError(
                 f"found {weights} class weights; expected {classes}, in the order of "
@@ -84,6 +88,13 @@ class Model:
                 f"the network takes images of shape {self.network.shapes[0]}, "
                 f"but they are prepared as {wanted}"
             )
+        if self.views not in VIEWS:
+            raise HandgradError(f"views = {self.views!r} is unknown{nearest(self.views, VIEWS)}")
+        if self.views == "mirror-shift" and min(wanted[:2]) < 2:
+            raise HandgradError(
+                f"views = 'mirror-shift': found images of {wanted[0]}x{wanted[1]}; expected at "
+                "least 2x2, since a shifted image is reflected at its border"
+            )
 
     def probabilities(self, images: Array) -> Array:
         """(N, K) probabilities for (N, H, W, C) images, uint8 or in 0..1, of the model's size."""
@@ -94,13 +105,22 @@ class Model:
         return self.loss.decide(self.outputs(images))
 
     def outputs(self, images: Array) -> Array:
-        """What the network says of (N, H, W, C) images, uint8 or in 0..1, of the model's size."""
+        """What the network says of (N, H, W, C) images, uint8 or in 0..1, of the model's size.
+
+        The weighted mean over the model's views of each image.
+        """
         if images.shape[1:] != self.preparation.shape:
             raise HandgradError(
                 f"found images of shape {images.shape[1:]}; "
                 f"this model expects {self.preparation.shape}"
             )
-        return self.network.outputs(numbers(images, self.preparation, self.network.dtype))
+        dtype = self.network.dtype
+        # The images are mirrored, not their numbers, which may stand column by column.
+        parts = (
+            weight * self.network.outputs(numbers(view, self.preparation, dtype))
+            for weight, view in weighted_views(images, self.views)
+        )
+        return functools.reduce(np.add, parts)
 
     def predict(
         self,

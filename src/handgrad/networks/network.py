@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -40,6 +42,7 @@ class Network:
     layout : `Layout`, which name stands where in the vector
     params : a tuple of `Numbers`, the named views of each layer: ``network.params[0].W``
     shapes : the shape of one sample before each layer, and after the last
+    threads : in which `outputs` goes through its batches; 1 until somebody plans otherwise
 
     >>> from handgrad.layers import Dense, ReLU
     >>> network = Network((Dense(6), ReLU(), Dense(2)), (3, 3, 1))
@@ -62,6 +65,7 @@ class Network:
             raise RecipeError(
                 f"a vector of {self.vector.size} numbers; this architecture has {self.layout.size}"
             )
+        self.threads = 1
         self.params = self.layout.views(self.vector, len(self.architecture))
         self._first = min(
             (i for i in range(len(self.architecture)) if self.layout.layer(i).stop),
@@ -103,10 +107,21 @@ class Network:
         vector = np.empty(self.layout.learned, self.dtype)
         return Gradient(vector, self.layout.views(vector, len(self.architecture)))
 
-    def initialize(self, generator: np.random.Generator) -> None:
-        """Write first values, layer by layer, weights before offsets, all from one generator."""
+    def initialize(self, generator: np.random.Generator, images: Array | None = None) -> None:
+        """Write first values, layer by layer, weights before offsets, all from one generator.
+
+        Parameters
+        ----------
+        images : (N, H, W, C) float, prepared, for layers that look at some to begin; see `looks`
+        """
         for layer, params, shape in zip(self.architecture, self.params, self.shapes, strict=False):
-            layer.initialize(params, shape, generator)
+            besides = (images,) if layer.looks else ()
+            layer.initialize(params, shape, generator, *besides)
+
+    @property
+    def looks(self) -> bool:
+        """Whether any layer begins with values made from images."""
+        return any(layer.looks for layer in self.architecture)
 
     @property
     def random(self) -> bool:
@@ -156,8 +171,18 @@ class Network:
     def outputs(self, x: Array, at_once: int = 1000) -> Array:
         """What the network says of images, frozen, in batches of ``at_once``; keeps no memory."""
         frozen = self.frozen()
-        parts = [frozen.forward(x[i : i + at_once])[0] for i in range(0, len(x), at_once)]
-        return np.concatenate(parts) if parts else np.zeros((0, *self.shapes[-1]), self.dtype)
+        if not len(x):
+            return np.zeros((0, *self.shapes[-1]), self.dtype)
+        size = min(at_once, math.ceil(len(x) / self.threads))
+        batches = [x[i : i + size] for i in range(0, len(x), size)]
+        asked = np.geterr()  # which a thread does not inherit
+
+        def answers(batch: Array) -> Array:
+            with np.errstate(**asked):
+                return frozen.forward(batch)[0]
+
+        with ThreadPoolExecutor(self.threads) as pool:
+            return np.concatenate(list(pool.map(answers, batches)))
 
     def frozen(self) -> Network:
         """The same function as it predicts: layers that only serve training do nothing.

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from handgrad.errors import HandgradError
+from handgrad.pictures.pixels import pixels, show
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,7 +57,7 @@ def predictions(
     HandgradError : no images; shapes that do not fit together; values outside 0..1; a label that
         is no class
     """
-    pictures = _images(images)
+    pictures = pixels(images, "predictions")
     p = np.asarray(probabilities, dtype=np.float64)
     n = len(pictures)
     _expect("probabilities", p.shape, (n, len(class_names)))
@@ -82,7 +83,6 @@ def predictions(
     image = _IMAGE * min(1.5, pictures.shape[1] / pictures.shape[2])
     high = _ABOVE + image + (_BELOW if file_names is not None else 0.1)
     width, height = columns * _WIDE, rows * high
-    white = 255 if pictures.dtype == np.uint8 else 1
     with house_style():
         figure = Picture(width, height)
         for i in range(shown):
@@ -90,9 +90,7 @@ def predictions(
             left = column * _WIDE + (_WIDE - _IMAGE) / 2
             bottom = height - row * high - _ABOVE - image
             axes = figure.add_axes((left / width, bottom / height, _IMAGE / width, image / height))
-            # vmin and vmax: a grey image is shown as it is, not stretched to black and white.
-            grey = pictures.shape[3] == 1
-            axes.imshow(pictures[i, ..., 0] if grey else pictures[i], "gray", vmin=0, vmax=white)
+            show(axes, pictures[i])
             _verdict(axes, class_names, p[i], None if truth is None else int(truth[i]))
             if file_names is not None:
                 _write(axes.set_xlabel, _fitting("", file_names[i], ""), labelpad=3)
@@ -176,27 +174,6 @@ def _write_counts(
         ink = "white" if share[i, j] > _DARK else "black" if count else "#6E6E6E"
         text = axes.text(j, i, str(count), ha="center", va="center", color=ink, fontsize=size)
         text.set_in_layout(False)  # it lies inside; measuring thousands would take seconds
-
-
-def _images(images: ArrayLike) -> NDArray[Any]:
-    """The images as matplotlib can draw them, or a sentence about what they are."""
-    pictures = np.asarray(images)
-    if pictures.ndim != 4 or pictures.shape[3] not in (1, 3) or 0 in pictures.shape[1:]:
-        raise HandgradError(
-            f"predictions: found images of shape {pictures.shape}; expected (N, H, W, 1 or 3)"
-        )
-    if pictures.dtype == np.uint8:
-        return pictures
-    if pictures.dtype.kind != "f":
-        raise HandgradError(
-            f"predictions: found images of {pictures.dtype}; expected uint8, or float 0..1"
-        )
-    if pictures.size and not (pictures.min() >= 0 and pictures.max() <= 1):
-        raise HandgradError(
-            f"predictions: found images from {pictures.min():g} to {pictures.max():g}; "
-            "expected 0..1 (or uint8)"
-        )
-    return pictures.astype(np.float32)
 
 
 def _expect(what: str, found: tuple[int, ...], expected: tuple[int, ...]) -> None:

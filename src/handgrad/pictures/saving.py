@@ -12,7 +12,7 @@ from handgrad.storage.writing import written
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["save"]
+__all__ = ["check_ending", "save"]
 
 # What each kind of file would say about when and with what it was made; None leaves it out.
 _UNSAID: dict[str, dict[str, None]] = {
@@ -20,6 +20,17 @@ _UNSAID: dict[str, dict[str, None]] = {
     ".svg": {"Date": None, "Creator": None},
     ".pdf": {"CreationDate": None, "Creator": None, "Producer": None},
 }
+
+
+def check_ending(path: str | os.PathLike[str]) -> str:
+    """The end of a file's name, ".png", ".svg" or ".pdf"; a sentence if it is another."""
+    suffix = Path(path).suffix.lower()
+    if suffix not in _UNSAID:
+        raise HandgradError(
+            f"{os.fspath(path)}: found a name that ends in {suffix or 'nothing'!r}; "
+            "expected .png, .svg or .pdf"
+        )
+    return suffix
 
 
 def save(figure: Figure, path: str | os.PathLike[str]) -> None:
@@ -37,12 +48,7 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
     ------
     HandgradError : another ending; a place that cannot be written to
     """
-    suffix = Path(path).suffix.lower()
-    if suffix not in _UNSAID:
-        raise HandgradError(
-            f"{os.fspath(path)}: found a name that ends in {suffix or 'nothing'!r}; "
-            "expected .png, .svg or .pdf"
-        )
+    suffix = check_ending(path)
     from handgrad.pictures.figure import house_style
 
     with written(path) as beside, house_style():
