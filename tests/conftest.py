@@ -83,6 +83,12 @@ def colours_run(tmp_path_factory, photographs):
     """A model of the three colours, from a few small epochs; right on all of them. Read only."""
     from handgrad.experiments import train
 
-    settings = {"data.size": [6, 8], "training.epochs": 8, "optimizer.learning_rate": 0.01}
+    settings = {"data.size": [16, 18], "training.epochs": 8, "optimizer.learning_rate": 0.01}
     out = tmp_path_factory.mktemp("runs") / "colours"
     return train(photographs, settings, out=out)
+
+
+@pytest.fixture
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most of a short run's time goes into its pictures, which have tests of their own."""
+    monkeypatch.setattr("handgrad.experiments.run.draw_pictures", lambda *_: None)

@@ -62,9 +62,3 @@ def _empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every command runs in an empty folder of its own."""
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-
-
-@pytest.fixture
-def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Most of a short run's time goes into its pictures, which have tests of their own."""
-    monkeypatch.setattr("handgrad.experiments.run.draw_pictures", lambda *_: None)

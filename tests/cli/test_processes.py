@@ -48,8 +48,8 @@ def test_ctrl_c_ends_after_the_step_and_writes_everything():
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8"
     )
     assert process.stderr is not None
-    for line in process.stderr:  # the network is told right before the first step
-        if line.startswith("network"):
+    for line in process.stderr:  # what is told right before the first step
+        if line.startswith("work"):
             break
     time.sleep(0.5)
     process.send_signal(signal.SIGINT)
@@ -60,6 +60,10 @@ def test_ctrl_c_ends_after_the_step_and_writes_everything():
     run = Run("r")
     assert sorted(path.name for path in Path("r").iterdir()) == [
         "history.jsonl", "model.safetensors", "pictures", "recipe.toml", "summary.json",
+        "unfinished",
+    ]  # fmt: skip
+    assert sorted(path.name for path in Path("r/unfinished").iterdir()) == [
+        "checkpoint.safetensors", "recipe.toml",
     ]  # fmt: skip
     summary = run.summary
     assert summary["stopped"] == "interrupted"
@@ -68,6 +72,25 @@ def test_ctrl_c_ends_after_the_step_and_writes_everything():
     assert run.history[-1]["step"] == summary["steps"]
     assert len(run.model.network.learned) == summary["parameters"]
     assert [path.name for path in Path.cwd().iterdir()] == ["r"]
+
+
+@POSIX
+def test_killed_and_resumed_it_is_the_same_to_the_bit():
+    command = [*HANDGRAD, "train", "digits", "--epochs", "3", "--quiet"]
+    subprocess.run([*command, "--out", "whole"], check=True, capture_output=True)
+    process = subprocess.Popen([*command, "--out", "r", "--checkpoint-every", "1"])
+    checkpoint = Path("r/unfinished/checkpoint.safetensors")
+    while not checkpoint.exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+    assert not Path("r/model.safetensors").exists()
+    told = subprocess.run([*HANDGRAD, "train", "--resume", "r"], capture_output=True, text=True)
+    assert told.returncode == 0, told.stderr
+    assert "\nresumed  at step " in told.stdout
+    for name in ("model.safetensors", "recipe.toml", "history.jsonl"):
+        assert Path("r", name).read_bytes() == Path("whole", name).read_bytes()
 
 
 @POSIX

@@ -221,7 +221,7 @@ def test_equal_trainings_give_equal_bytes(handgrad):
 
 
 def test_the_recipe_that_is_kept_trains_the_same_model(handgrad, photographs):
-    size = ("--set", "data.size=[4, 5]", "--epochs", 2)
+    size = ("--set", "data.size=[16, 17]", "--epochs", 2)
     for source, *words in (
         ["lines", "--epochs", 5],
         ["digits", "--epochs", 1],
@@ -237,7 +237,8 @@ def test_the_kept_recipe_says_everything(handgrad):
     """Every setting of a recipe with a value is written out, whatever it was left to."""
     handgrad("train", "lines", "--epochs", 2, "--out", "r")
     kept = recipe("r")
-    assert {"name", "about", "note", "seed", "dtype", "data", "architecture", "loss", "optimizer",
+    assert {"name", "about", "note", "seed", "dtype", "views", "data", "architecture", "loss",
+            "optimizer",
             "augmentation", "training", "repeats"} == kept.keys()  # fmt: skip
     assert kept["data"]["scale"] == "unit"
     assert kept["loss"]["over"] == "sum"
@@ -248,9 +249,11 @@ def test_the_kept_recipe_says_everything(handgrad):
 def test_a_model_file_tells_nothing_of_where_and_when(handgrad, photographs):
     import platform
 
-    words = ("--set", "data.size=[4, 4]", "--epochs", 1, "--out", "secret run")
+    words = ("--set", "data.size=[16, 16]", "--epochs", 1, "--out", "secret run")
     handgrad("train", photographs, *words)
     content = Path("secret run/model.safetensors").read_bytes()
+    # The header alone: among a hundred thousand numbers behind it two letters turn up by chance.
+    content = content[: 8 + int.from_bytes(content[:8], "little")]
     for word in (str(photographs.parent), os.getcwd(), "secret run", platform.node(), "seconds"):
         assert word.encode() not in content, word
     assert Run("secret run").summary["date"][:4].encode() not in content
@@ -260,7 +263,7 @@ def test_a_model_file_tells_nothing_of_where_and_when(handgrad, photographs):
 def test_two_runs_within_a_second_are_two(handgrad, monkeypatch):
     from datetime import datetime
 
-    import handgrad.experiments.run as module
+    import handgrad.experiments.unfinished as module
 
     class Stopped(datetime):
         @classmethod
@@ -357,14 +360,14 @@ def test_when_writing_fails_nothing_is_left(handgrad, monkeypatch):
 
 
 def test_a_folder_of_photographs_is_dealt_out_by_class(handgrad, photographs):
-    words = ("--epochs", 6, "--learning-rate", "0.01", "--set", "data.size=[6, 8]")
+    words = ("--epochs", 6, "--learning-rate", "0.01", "--set", "data.size=[16, 18]")
     said = handgrad("train", photographs, *words, "--json")
     found = said.json
     assert found["classes"] == ["blue é", "green", "red"]
-    assert found["test_n"] == 6  # a fifth of ten, of each class; 0.15 of the other eight validate
+    assert found["test_n"] == 6  # a fifth of ten, of each class
     assert found["recipe"] == "my photographs"
     assert found["test_accuracy"] == 1
-    assert "data     21 training, 3 validation, 6 test images of 6x8x3" in said.err
+    assert "data     24 training, 6 test images of 16x18x3" in said.err
     matrix = handgrad("evaluate", "--json").json["confusion"]
     assert matrix == [[2, 0, 0], [0, 2, 0], [0, 0, 2]]
 
@@ -372,12 +375,12 @@ def test_a_folder_of_photographs_is_dealt_out_by_class(handgrad, photographs):
 def test_train_and_test_folders_are_taken_as_they_are(handgrad, paint):
     paint(Path("photos/train"), 8)
     paint(Path("photos/test"), 3, seed=1)
-    found = handgrad("train", "photos", "--epochs", 2, "--json", "--set", "data.size=[4, 4]").json
+    found = handgrad("train", "photos", "--epochs", 2, "--json", "--set", "data.size=[16, 16]").json
     assert found["test_n"] == 9
 
 
 def test_the_split_is_the_seeds(handgrad, photographs):
-    size = ("--set", "data.size=[4, 4]", "--epochs", 1)
+    size = ("--set", "data.size=[16, 16]", "--epochs", 1)
     for seed in (0, 1):
         handgrad("train", photographs, *size, "--seed", seed, "--out", str(seed))
     prints = [Run(name).model.about["test"]["fingerprint"] for name in "01"]
@@ -409,7 +412,7 @@ def test_images_that_do_not_decode_are_all_named(handgrad, refused, paint):
     assert "--skip-bad" in said
     assert names(".") == {"photos"}
     found = handgrad(
-        "train", "photos", "--skip-bad", "--epochs", 1, "--json", "--set", "data.size=[4, 4]"
+        "train", "photos", "--skip-bad", "--epochs", 1, "--json", "--set", "data.size=[16, 16]"
     ).json
     assert found["note"].startswith("2 images were skipped, not being readable: ")
     assert handgrad("evaluate", "--json").code == 0  # the recipe remembers to skip

@@ -10,10 +10,12 @@ from handgrad.datasets import Dataset, Splits
 from handgrad.errors import HandgradError, RecipeError
 from handgrad.experiments import (
     Experiment,
-    blas_threads,
+    Threads,
     cores,
     limited,
     read_recipe,
+    recipe_checks,
+    threads_for,
     with_settings,
 )
 
@@ -57,6 +59,68 @@ def test_figures_are_those_of_the_weights_that_are_kept():
     assert figures["train_accuracy"] == (z.argmax(axis=1) == labels).mean()
     assert figures["test_n"] == 20
     assert trained.epochs == trained.state.steps == 5
+
+
+def test_class_weights_are_counted_on_the_training_part():
+    """32 of class a and 8 of class b; of them 6 and 2 are put aside: 32/(2·26) and 32/(2·6)."""
+    labels = np.array([0] * 32 + [1] * 8)
+    images = np.random.default_rng(0).uniform(size=(40, 2, 2, 1))
+    settings = {"loss.class_weights": "balanced", "data.validation": 0.2}
+    made = experiment(settings, splits=Splits(Dataset(images, labels, ("a", "b")), None))
+    assert made.train_set.counts().tolist() == [26, 6]
+    assert made.recipe.loss.class_weights == pytest.approx((16 / 26, 16 / 6), rel=1e-12)
+    assert made.recipe.table()["loss"]["class_weights"] == list(made.recipe.loss.class_weights)
+    assert made.model().loss == made.recipe.loss
+    for report in made.train():
+        assert np.isfinite(report.loss)
+    few = Dataset(images, np.zeros(40, int), ("a", "b"))
+    with pytest.raises(RecipeError, match="no training image of class 1"):
+        experiment(settings, splits=Splits(few, None))
+
+
+def test_a_recipe_with_balanced_weights_can_be_verified(monkeypatch):
+    """Without its data, where nothing can be counted."""
+    table = with_settings(read_recipe("lines"), {"loss.class_weights": "balanced"})
+    monkeypatch.setattr("handgrad.experiments.verified.read_recipe", lambda name: table)
+    ledger = recipe_checks()["recipe lines"]()
+    assert (ledger.failure, ledger.comparisons > 0) == (None, True)
+
+
+def test_the_views_of_a_recipe_are_those_of_its_answers():
+    """A corner is left or right: with the mirror, half of what was learned is lost in the test.
+
+    Training does not look at the mirror: its figures, and those of validation, stay.
+    """
+    plain, mirrored = (
+        experiment({"data.validation": 0.2, "training.epochs": 20, "views": views})
+        for views in ("none", "mirror")
+    )
+    for made in (plain, mirrored):
+        assert len(list(made.train())) == 20
+    assert mirrored.history == plain.history
+    np.testing.assert_array_equal(mirrored.network.vector, plain.network.vector)
+    answers = mirrored.model()
+    assert (plain.model().views, answers.views) == ("none", "mirror")
+    before, after = plain.figures(), mirrored.figures()
+    assert after["loss"] == before["loss"]
+    assert after["train_accuracy"] == before["train_accuracy"] == 1
+    test = mirrored.splits.test
+    assert after["test_accuracy"] == (answers.labels(test.images) == test.labels).mean()
+    assert after["test_accuracy"] < before["test_accuracy"] == 1
+    assert after["validation_accuracy"] < before["validation_accuracy"]
+    assert answers.about["test"]["accuracy"] == after["test_accuracy"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"views": "miror"}, "views: found 'miror'; expected 'none' or 'mirror' or 'mirror-shift'"),
+        ({"loss.class_weights": "balance"}, "expected a list of a number or 'balanced'"),
+    ],
+)
+def test_words_that_a_recipe_does_not_know(settings, sentence):
+    with pytest.raises(RecipeError, match=sentence):
+        experiment(settings)
 
 
 def test_a_validation_part_is_taken_from_every_class_by_seed():
@@ -160,10 +224,33 @@ def test_without_a_test_part_there_are_no_test_figures():
 def test_threads_are_a_plan_of_shapes_and_cores():
     small = hg.Network((hg.Dense(6), hg.Dense(2)), (3, 3, 1))
     large = hg.Network((hg.Dense(512), hg.Dense(10)), (28, 28, 1))
-    assert blas_threads(small, 24, 8) == 1
-    assert blas_threads(large, 256, 8) == 8
+    convolutional = hg.Network((hg.Convolution(32), hg.Flatten(), hg.Dense(10)), (32, 32, 3))
+    assert threads_for(small, 24, 8) == Threads() == (1, 1)
+    assert threads_for(large, 256, 8) == Threads(blas=8)
+    assert threads_for(convolutional, 128, 8) == Threads(shards=8)
+    assert threads_for(convolutional, 1, 8) == Threads()
+    assert threads_for(small, 24, 8, asked=2) == threads_for(small, 2, 8, asked=4)._replace(
+        shards=2
+    )
     assert cores() >= 1
-    assert experiment({"training.threads": 3}).threads == 3
+    asked = experiment({"training.threads": 3}).threads
+    assert asked.total == 3
+    assert str(asked) == "3 threads that have a part of the batch each"
+
+
+def test_what_was_said_is_remembered_until_the_weights_change(monkeypatch):
+    made = experiment()
+    asked = []
+    answers = type(made.network).outputs
+    monkeypatch.setattr(
+        type(made.network), "outputs", lambda *given: asked.append(1) or answers(*given)
+    )
+    first = made.outputs(made.train_set)
+    assert made.outputs(made.train_set) is first
+    assert len(asked) == 1
+    made.network.vector[0] += 1
+    assert not np.array_equal(made.outputs(made.train_set), first)
+    assert len(asked) == 2
 
 
 def test_threads_are_set_back():

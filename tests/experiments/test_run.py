@@ -11,7 +11,9 @@ import pytest
 from PIL import Image
 
 from handgrad.errors import DataError, HandgradError
-from handgrad.experiments import Recipe, Run, run_folder, train
+from handgrad.experiments import Recipe, Run, train
+from handgrad.experiments.conduct import Viewer
+from handgrad.experiments.unfinished import begun, finished
 
 
 def test_what_a_run_holds(lines_run):
@@ -91,64 +93,77 @@ def test_what_is_no_run(tmp_path):
 
 
 @pytest.mark.parametrize("there", [None, "empty", "full"])
-def test_a_folder_appears_whole_or_not_at_all(tmp_path, there):
+def test_results_take_their_places_or_nothing_does(tmp_path, there):
     target = tmp_path / "r"
     if there:
         target.mkdir()
     if there == "full":
         (target / "mine").write_text("mine")
-    kept = {"mine"} if there == "full" else set()
+        (target / "model.safetensors").write_text("old")
+    kept = {"mine", "model.safetensors"} if there == "full" else set()
 
     def filled(fail):
-        with run_folder("x", target, force=there == "full") as (beside, where):
-            assert where == target
-            (beside / "pictures").mkdir()
-            (beside / "pictures" / "a.png").write_text("1")
-            (beside / "model").write_text("2")
+        with finished(target, keep=False) as results:
+            (results / "pictures").mkdir()
+            (results / "pictures" / "a.png").write_text("1")
+            (results / "model.safetensors").write_text("new")
             if fail:
                 raise KeyboardInterrupt
 
+    assert begun({"name": "x"}, target, force=there == "full") == target
+    assert (target / "unfinished" / "recipe.toml").read_text() == 'name = "x"\n'
     with pytest.raises(KeyboardInterrupt):
         filled(fail=True)
-    assert {path.name for path in tmp_path.iterdir()} == ({"r"} if there else set())
-    assert not there or {path.name for path in target.iterdir()} == kept
+    assert {path.name for path in target.iterdir()} == kept | {"unfinished"}
+    assert there != "full" or (target / "model.safetensors").read_text() == "old"
     filled(fail=False)
-    assert {path.name for path in target.iterdir()} == {"pictures", "model"} | kept
+    assert {path.name for path in target.iterdir()} == {"pictures", "model.safetensors"} | kept
+    assert (target / "model.safetensors").read_text() == "new"
     assert (target / "pictures" / "a.png").read_text() == "1"
     assert {path.name for path in tmp_path.iterdir()} == {"r"}
 
 
-def test_an_interrupted_training_without_out_leaves_nothing(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-    def interrupted():
-        with run_folder("x") as (_, target):
-            assert target.parent == Path("runs")
+@pytest.mark.parametrize("there", [False, True])
+def test_a_training_that_fails_before_its_first_checkpoint_leaves_nothing(tmp_path, there):
+    class Failing(Viewer):
+        def report(self, report):
             raise KeyboardInterrupt
 
+    if there:
+        (tmp_path / "r").mkdir()
     with pytest.raises(KeyboardInterrupt):
-        interrupted()
-    assert list((tmp_path / "runs").iterdir()) == []
+        train("lines", out=tmp_path / "r", viewer=Failing())
+    assert [path.name for path in tmp_path.rglob("*")] == (["r"] if there else [])
 
 
-def test_two_that_begin_together_have_a_folder_each(tmp_path, monkeypatch):
+def test_without_out_it_is_named_for_the_recipe_and_the_time(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with run_folder("x") as (first, a), run_folder("x") as (second, b):
-        assert a != b
-        (first / "n").write_text("1")
-        (second / "n").write_text("2")
-    assert ((a / "n").read_text(), (b / "n").read_text()) == ("1", "2")
+    a, b = begun({"name": "x/y"}), begun({"name": "x/y"})
+    assert a != b
+    assert a.parent == b.parent == Path("runs")
+    assert a.name.startswith("x-y-20")
+    assert {path.name for path in Path("runs").iterdir()} == {a.name, b.name}
 
 
 def test_where_a_folder_cannot_be(tmp_path):
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(HandgradError, match="file: found a file; expected a folder"):
-        run_folder("x", tmp_path / "file").__enter__()
-    with pytest.raises(HandgradError, match="file: found a file; expected a folder"):
-        run_folder("x", tmp_path / "file" / "r").__enter__()
-    with pytest.raises(HandgradError, match="the folder is not empty; --force"):
-        run_folder("x", tmp_path).__enter__()
+    for out, sentence in {
+        "file": "file: found a file; expected a folder",
+        "file/r": "file: found a file; expected a folder",
+        "": "the folder is not empty; --force",
+    }.items():
+        with pytest.raises(HandgradError, match=sentence):
+            begun({"name": "x"}, tmp_path / out)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_an_unfinished_run_is_not_overwritten_by_chance(tmp_path):
+    begun({"name": "x"}, tmp_path / "r")
+    with pytest.raises(HandgradError, match=r"r: found an unfinished run; --resume .* goes on"):
+        begun({"name": "y"}, tmp_path / "r")
+    assert 'name = "x"' in (tmp_path / "r" / "unfinished" / "recipe.toml").read_text()
+    begun({"name": "y"}, tmp_path / "r", force=True)
+    assert 'name = "y"' in (tmp_path / "r" / "unfinished" / "recipe.toml").read_text()
 
 
 def test_train_in_python_in_under_ten_lines(tmp_path):
@@ -171,8 +186,6 @@ def test_a_model_says_how_it_came_to_be(lines_run):
 
 
 def test_a_watcher_is_told_everything(tmp_path):
-    from handgrad.experiments.conduct import Viewer
-
     told: list[str] = []
 
     class Watching(Viewer):

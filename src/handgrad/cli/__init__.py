@@ -13,6 +13,7 @@ import click
 from handgrad import __version__
 from handgrad.cli.evaluate import evaluate
 from handgrad.cli.lists import datasets, recipes, summary
+from handgrad.cli.picture import picture
 from handgrad.cli.predict import predict
 from handgrad.cli.prepare import prepare
 from handgrad.cli.train import train
@@ -40,7 +41,7 @@ def handgrad() -> None:
     """
 
 
-for command in (train, evaluate, predict, prepare, verify, summary, recipes, datasets):
+for command in (train, evaluate, predict, picture, prepare, verify, summary, recipes, datasets):
     handgrad.add_command(command)
 
 
@@ -61,7 +62,8 @@ def main() -> None:
     except MemoryError:
         click.echo("handgrad: found too little memory for images or a network this large", err=True)
         code = 2
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("handgrad: interrupted", err=True)
+    except (KeyboardInterrupt, click.Abort) as error:
+        for sentence in ("interrupted", *getattr(error, "__notes__", [])):
+            click.echo(f"handgrad: {sentence}", err=True)
         code = 130
     sys.exit(code if isinstance(code, int) else 0)

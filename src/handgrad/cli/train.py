@@ -24,16 +24,25 @@ __all__ = ["train"]
 @click.option("--learning-rate", type=float, help="Of the optimizer.")
 @click.option("--optimizer", help="sgd, momentum, nesterov, rmsprop, adam or adamw, afresh.")
 @click.option("--seed", type=int, help="Of everything that is drawn.")
-@click.option("--threads", type=int, help="Of the matrix products; by their size if not given.")
+@click.option("--threads", type=int, help="How many; by the sizes if not given.")
 @click.option("--until", metavar="FIGURE=VALUE", help="Stop when reached: train_accuracy=1.0.")
 @click.option("--out", type=click.Path(), metavar="DIR", help="The run's folder.")
 @click.option("--force", is_flag=True, help="Write into --out even if it is not empty.")
 @click.option("--set", "settings", multiple=True, metavar="PATH=VALUE", help="Any recipe value.")
 @click.option("--skip-bad", is_flag=True, help="Go on without images that do not decode.")
 @click.option("--verify", is_flag=True, help="Put the gradient certificate into the model.")
+@click.option("--resume", type=click.Path(), metavar="RUN", help="Go on with this run.")
+@click.option(
+    "--checkpoint-every",
+    default="2m",
+    metavar="STEPS|TIME",
+    help="500, or 30s, 10m, 1h; 2m if not given.",
+)
 @click.option("--quiet", is_flag=True, help="Say nothing while it runs.")
 @as_json
+@click.pass_context
 def train(
+    context: click.Context,
     source: str,
     epochs: int | None,
     batch_size: int | None,
@@ -47,6 +56,8 @@ def train(
     settings: tuple[str, ...],
     skip_bad: bool,
     verify: bool,
+    resume: str | None,
+    checkpoint_every: str,
     quiet: bool,
     as_json: bool,
 ) -> int:
@@ -61,10 +72,12 @@ def train(
       handgrad train lines --until train_accuracy=1.0
       handgrad train mnist --epochs 3 --set architecture.0.units=256
       handgrad train photos/ --out runs/mine --skip-bad
+      handgrad train --resume runs/mine
     """
     from handgrad.cli.viewer import Terminal, interruptible
     from handgrad.errors import RecipeError
     from handgrad.experiments import parsed
+    from handgrad.experiments import resume as resumed
     from handgrad.experiments import train as trained
 
     given: dict[str, Any] = {}
@@ -86,13 +99,32 @@ def train(
     }
     given |= {path: value for path, value in asked.items() if value is not None}
     viewer = Terminal(sys.stderr if as_json else sys.stdout, quiet)
+    how: Any = {"verify": verify, "checkpoint_every": checkpoint_every, "viewer": viewer}
     with viewer, interruptible(viewer):
-        run = trained(source, given, out=out, force=force, verify=verify, viewer=viewer)
+        if resume is not None:
+            _check_alone(context)
+            run = resumed(resume, **how)
+        else:
+            run = trained(source, given, out=out, force=force, **how)
     if as_json:
         say_json(run.summary | {"run": str(run.folder)})
     else:
         click.echo(_told(run))
     return 130 if viewer.interrupted else 0
+
+
+def _check_alone(context: click.Context) -> None:
+    """Refuse what would make another training of the one that goes on."""
+    fitting = {"resume", "verify", "checkpoint_every", "quiet", "as_json"}
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        given = context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+        if given and name not in fitting:
+            word = parameter.opts[0] if parameter.opts[0].startswith("-") else "SOURCE"
+            raise click.UsageError(
+                f"found {word} beside --resume; expected neither data nor settings, since the run "
+                "goes on with its own"
+            )
 
 
 def _told(run: Run) -> str:
@@ -110,6 +142,8 @@ def _told(run: Run) -> str:
             f"test     {percent(found['test_accuracy'])} of {found['test_n']:,} images; "
             f"95 % interval {span(found['test_low'], found['test_high'])}"
         )
+    if found["views"] != "none":
+        lines.append(f"         as the mean over the views {found['views']}")
     for key, value in found.items():
         name = key.removesuffix("_accuracy")
         if name != key and name not in ("train", "test", "validation"):
@@ -128,5 +162,7 @@ def _told(run: Run) -> str:
     # Without a name the newest under runs/ is meant, which is not one that lies elsewhere.
     named = "" if run.folder.parent == Path("runs") else f" {shlex.quote(str(run.folder))}"
     lines.append(f"run      {run.folder}")
+    if found["stopped"] == "interrupted":
+        lines.append(f"resume   handgrad train --resume {shlex.quote(str(run.folder))}")
     lines.append(f"next     handgrad evaluate{named}; handgrad predict{named} IMAGE")
     return "\n".join(lines)

@@ -88,20 +88,23 @@ class Terminal(Viewer):
         if done >= total:
             self.bar.remove_task(self._tasks.pop(stage))
 
+    def note(self, text: str) -> None:
+        self.say(f"note     {text}")
+
     def begins(self, experiment: Experiment) -> None:
         recipe, network = experiment.recipe, experiment.network
         parts = {"training": experiment.train_set, "validation": experiment.validation_set}
         parts |= {"test": experiment.splits.test}
         counts = ", ".join(f"{len(d):,} {name}" for name, d in parts.items() if d is not None)
         size = "x".join(map(str, network.shapes[0]))
-        threads = f"{experiment.threads} thread{'s'[: experiment.threads > 1]}"
         self.say(f"{recipe.name}: {recipe.about}")
         self.say(f"data     {counts} images of {size}")
         names = experiment.class_names
         listed = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
         self.say(f"classes  {len(names)}: {listed}")
         way = " → ".join(str(layer) for layer in network.architecture)
-        self.say(f"network  {way}: {network.layout.learned:,} numbers, {recipe.dtype}, {threads}")
+        self.say(f"network  {way}: {network.layout.learned:,} numbers, {recipe.dtype}")
+        self.say(f"work     {experiment.threads}")
         if experiment.splits.note:
             self.say(f"note     {experiment.splits.note}")
         training = recipe.training
@@ -109,7 +112,9 @@ class Terminal(Viewer):
         self._epochs = training.epochs
         self._spacing = spacing(training.epochs)
         self._images = len(experiment.train_set)
-        self._start = time.perf_counter()
+        self._start = time.perf_counter() - experiment.seconds
+        if experiment.state.steps:
+            self.say(f"resumed  at step {experiment.state.steps:,}")
 
     def watch(self, batches: BatchSource) -> BatchSource:
         return _Watched(batches, self)

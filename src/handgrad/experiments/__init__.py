@@ -4,7 +4,7 @@
 The command line adds only words and bars.
 """
 
-from handgrad.experiments.conduct import train
+from handgrad.experiments.conduct import resume, train
 from handgrad.experiments.evaluation import Evaluation, evaluate
 from handgrad.experiments.experiment import Experiment
 from handgrad.experiments.recipe import (
@@ -14,8 +14,8 @@ from handgrad.experiments.recipe import (
     recipe_names,
     with_settings,
 )
-from handgrad.experiments.run import Run, run_folder, save_run
-from handgrad.experiments.threads import blas_threads, cores, limited
+from handgrad.experiments.run import Run, save_run
+from handgrad.experiments.threads import Threads, answering, cores, limited, threads_for
 from handgrad.experiments.verified import model_check, recipe_checks
 
 __all__ = [
@@ -23,7 +23,8 @@ __all__ = [
     "Experiment",
     "Recipe",
     "Run",
-    "blas_threads",
+    "Threads",
+    "answering",
     "cores",
     "evaluate",
     "limited",
@@ -32,8 +33,9 @@ __all__ = [
     "read_recipe",
     "recipe_checks",
     "recipe_names",
-    "run_folder",
+    "resume",
     "save_run",
+    "threads_for",
     "train",
     "with_settings",
 ]

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
-from handgrad.errors import NotFiniteError, RecipeError
+from handgrad.errors import DataError, NotFiniteError, RecipeError
+from handgrad.experiments.checkpoints import Checkpoints, interval, restore
 from handgrad.experiments.experiment import Experiment
 from handgrad.experiments.recipe import read_recipe, with_settings
-from handgrad.experiments.run import Run, run_folder, save_run
+from handgrad.experiments.run import Run, save_run
 from handgrad.experiments.threads import limited
+from handgrad.experiments.unfinished import CHECKPOINT, RECIPE, UNFINISHED, begun, finished
 from handgrad.experiments.verified import model_check
 from handgrad.training import BatchSource, Report
 from handgrad.verification import certificate, checks
 from handgrad.verification import verify as verified
 
-__all__ = ["Viewer", "train"]
+__all__ = ["Viewer", "resume", "train"]
 
 
 class Viewer:
@@ -27,6 +31,9 @@ class Viewer:
 
     def loading(self, stage: str, done: int, total: int) -> None:
         """Files are being read: so many of so many."""
+
+    def note(self, text: str) -> None:
+        """Something to know, in a line."""
 
     def begins(self, experiment: Experiment) -> None:
         """Data and network are there."""
@@ -49,6 +56,7 @@ def train(
     out: str | os.PathLike[str] | None = None,
     force: bool = False,
     verify: bool = False,
+    checkpoint_every: str = "2m",
     viewer: Viewer | None = None,
 ) -> Run:
     """Train, and leave a run behind.
@@ -60,6 +68,8 @@ def train(
     out : the run's folder; None for ``runs/NAME-TIME``
     force : write into ``out`` even if it is not empty
     verify : put the gradient certificate into the model file
+    checkpoint_every : after so many steps ("500") or so much time ("10m") everything is kept that
+        `resume` needs
     viewer : is told how it goes
 
     Raises
@@ -76,7 +86,7 @@ def train(
     (1.17, 1.0)
     >>> folder.cleanup()
     """
-    viewer = viewer or Viewer()
+    viewer, every = viewer or Viewer(), interval(checkpoint_every)
     try:
         table = with_settings(read_recipe(source), settings or {})
         experiment = Experiment(table, progress=viewer.loading)
@@ -84,12 +94,69 @@ def train(
         if Path(source).suffix != ".toml":
             raise
         raise RecipeError(f"{os.fspath(source)}: {error}") from None
+    existed = out is not None and Path(out).exists()
+    folder = begun(experiment.recipe.table(), out, force)
+    try:
+        return _conducted(experiment, folder, verify, viewer, every)
+    except BaseException:
+        if not existed and not (folder / UNFINISHED).exists():
+            with contextlib.suppress(OSError):  # something else is in it
+                folder.rmdir()
+        raise
+
+
+def resume(
+    run: str | os.PathLike[str],
+    *,
+    verify: bool = False,
+    checkpoint_every: str = "2m",
+    viewer: Viewer | None = None,
+) -> Run:
+    """Go on with a training that was interrupted, to the same bits as without the interruption.
+
+    From its last checkpoint, or from the start if there is none yet. A run that has ended is
+    returned as it is. Other seeds' repeats begin anew.
+
+    Parameters
+    ----------
+    run : its folder
+    verify, checkpoint_every, viewer : as for `train`
+
+    Raises
+    ------
+    DataError : no run, a checkpoint that cannot be used, other training images than before
+    """
+    viewer, folder, every = viewer or Viewer(), Path(run), interval(checkpoint_every)
+    unfinished = folder / UNFINISHED
+    if not folder.is_dir():
+        raise DataError(folder, "no such folder", "a run's folder")
+    if not unfinished.is_dir():
+        ended = Run(folder)
+        viewer.note(f"{folder} has ended; nothing is left to do")
+        return ended
+    experiment = Experiment(read_recipe(unfinished / RECIPE), progress=viewer.loading)
+    if (unfinished / CHECKPOINT).exists():
+        for difference in restore(experiment, unfinished / CHECKPOINT):
+            viewer.note(f"{difference}: the last bits may differ from an uninterrupted training's")
+    return _conducted(experiment, folder, verify, viewer, every)
+
+
+def _conducted(
+    experiment: Experiment,
+    folder: Path,
+    verify: bool,
+    viewer: Viewer,
+    every: tuple[float, float],
+) -> Run:
+    """Train in a folder that has begun, and let the results take their places in it."""
+    checkpoints = Checkpoints(experiment, folder / UNFINISHED / CHECKPOINT, every)
     fault: NotFiniteError | None = None
     repeats: list[dict[str, Any]] = []
-    with run_folder(experiment.recipe.name, out, force) as (beside, target):
+    try:
         viewer.begins(experiment)
         try:
-            for report in experiment.train(viewer.watch):
+            between = lambda: checkpoints(now=viewer.interrupted)  # noqa: E731
+            for report in experiment.train(viewer.watch, between):
                 viewer.report(report)
             for seed, figures in experiment.repeats(viewer.watch):
                 if viewer.interrupted:
@@ -98,13 +165,20 @@ def train(
                 viewer.repeats(seed, figures)
         except NotFiniteError as error:
             fault = error
-            fault.add_note(f"the run with these weights is in {target}")
+            fault.add_note(f"the run with these weights is in {folder}")
         if verify:
             checked = {**checks(), "model": model_check(experiment.model(), experiment.recipe.name)}
             experiment.certificate = certificate(verified(checked.items()))
         stopped = str(fault) if fault else "interrupted" if viewer.interrupted else None
-        with limited(experiment.threads):
-            save_run(experiment, beside, repeats, stopped)
+        keep = viewer.interrupted and not fault
+        with limited(experiment.threads.blas), finished(folder, keep) as results:
+            save_run(experiment, results, repeats, stopped)
+    except BaseException as error:
+        if checkpoints.path.exists():
+            error.add_note(f"`handgrad train --resume {folder}` goes on from the last checkpoint")
+        else:
+            shutil.rmtree(folder / UNFINISHED, ignore_errors=True)
+        raise
     if fault:
         raise fault
-    return Run(target)
+    return Run(folder)

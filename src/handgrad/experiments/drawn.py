@@ -46,7 +46,7 @@ def draw_pictures(experiment: Experiment, model: Model, folder: Path) -> None:
         known = {name: row for name, row in curves.items() if any(v is not None for v in row)}
         save(accuracy_curve(x, known, unit=unit), folder / "accuracy.png")
     shown = experiment.splits.test or experiment.train_set
-    probabilities = model.probabilities(shown.images)
+    probabilities = model.loss.probabilities(experiment.outputs(shown))
     called = probabilities.argmax(axis=1)
     matrix = confusion_matrix(called, shown.labels, len(model.class_names))
     save(confusion(matrix, model.class_names), folder / "confusion.png")

@@ -28,10 +28,12 @@ from handgrad.datasets import (
 )
 from handgrad.errors import RecipeError
 from handgrad.experiments.recipe import Data, Recipe, Training
-from handgrad.experiments.threads import blas_threads, cores, limited
+from handgrad.experiments.threads import cores, limited, threads_for
 from handgrad.networks import Model, Network
+from handgrad.parallel import Shards
 from handgrad.training import (
     BatchSource,
+    HowGradient,
     Report,
     State,
     accuracy,
@@ -51,6 +53,9 @@ Progress = Callable[[str, int, int], None]
 TEST_SPLIT, VALIDATION_SPLIT = 3, 4
 """Branches of the seed; 1 shuffles (`datasets.Batches`), 2 draws (`training.fit`)."""
 
+SHOWN = 5000
+"""So many training images are shown to layers whose first values are made from images."""
+
 
 class Experiment:
     """A recipe with its data and its network, ready to be trained.
@@ -66,7 +71,7 @@ class Experiment:
     recipe : complete, as it will be run
     splits : train (without its validation part), test, others
     network : with its first values, then the trained ones
-    state : the updates made
+    state : where the training stands
     history : the reports so far
     certificate : goes into the model file, if there is one
 
@@ -96,19 +101,29 @@ class Experiment:
             self.train_set, self.validation_set = part(
                 self.whole_train, data.validation, _generator(seed, VALIDATION_SPLIT)
             )
+        loss = self.recipe.loss.balanced(self.train_set.labels, len(names))
+        self.recipe = dataclasses.replace(self.recipe, loss=loss)
         _check_validation(self.recipe.training, self.validation_set is not None)
         self.preparation = _preparation(data, self.splits, self.train_set)
         self.network = Network(
             self.recipe.architecture, self.preparation.shape, dtype=self.recipe.dtype
         )
         # The seed's own generator, so that a reader can repeat the first values by hand.
-        self.network.initialize(np.random.default_rng(seed))
+        self.network.initialize(np.random.default_rng(seed), self._shown())
         # Refuses a network whose outputs do not fit the classes before it is trained for nothing.
-        self.class_names = Model(self.network, self.preparation, names, recipe.loss).class_names
-        training = self.recipe.training
-        self.threads = training.threads or blas_threads(
-            self.network, training.batch_size or len(self.train_set), cores()
+        self._answering = Model(
+            self.network, self.preparation, names, self.recipe.loss, views=recipe.views
         )
+        self.class_names = names
+        training = self.recipe.training
+        self.threads = threads_for(
+            self.network,
+            training.batch_size or len(self.train_set),
+            cores(),
+            training.threads,
+        )
+        self.network.threads = self.threads.shards
+        self._said: dict[int, tuple[Array, Array]] = {}
         self.history: list[Report] = []
         self.state = State()
         self.seconds = 0.0
@@ -116,25 +131,26 @@ class Experiment:
         self.certificate: dict[str, Any] | None = None
 
     def train(
-        self, watch: Callable[[BatchSource], BatchSource] = lambda batches: batches
+        self,
+        watch: Callable[[BatchSource], BatchSource] = lambda batches: batches,
+        between: Callable[[], None] = lambda: None,
     ) -> Iterator[Report]:
-        """Train, report by report; leave the loop to stop.
+        """Train from where ``state`` stands, report by report; leave the loop to stop.
 
         Parameters
         ----------
         watch : wraps the batches: a bar counts them, an interrupt ends them
+        between : called wherever the training could go on from, before every step: see `fit`
         """
         recipe, training = self.recipe, self.recipe.training
-        x = self._numbers(self.train_set)
-        batches = Batches(
-            x,
-            self.train_set.labels,
-            training.batch_size,
-            recipe.seed,
-            augmentations=recipe.augmentation,
-            drop_last=training.drop_last,
-        )
+        batches = self.batches()
         self._steps_per_epoch = batches.steps_per_epoch
+        start = time.perf_counter() - self.seconds
+
+        def stands() -> None:
+            self.seconds = time.perf_counter() - start
+            between()
+
         reports: Generator[Report] = fit(
             self.network,
             watch(batches),
@@ -142,24 +158,40 @@ class Experiment:
             recipe.optimizer,
             epochs=training.epochs,
             seed=recipe.seed,
-            gradient=by_the_book if training.accumulate == 1 else in_parts(training.accumulate),
+            gradient=self._how_gradient(),
             averaging=recipe.averaging,
             watched=self._watched(),
             every=training.every,
             norms=training.norms,
             state=self.state,
+            between=stands,
         )
         if self.validation_set is not None:
-            reports = keep_best(reports, self.network, training.patience)
+            reports = keep_best(reports, self.network, training.patience, self.state)
         if goal := training.goal():
             reports = stop_at(reports, *goal)
-        with limited(self.threads), contextlib.closing(reports):
-            start = time.perf_counter()
+        with limited(self.threads.blas), contextlib.closing(reports):
             for report in reports:
                 self.history.append(report)
                 self.seconds = time.perf_counter() - start
                 yield report
             self.seconds = time.perf_counter() - start
+
+    def batches(self) -> Batches:
+        """The training images as `train` goes through them: in order, in batches, augmented."""
+        return Batches(
+            self._numbers(self.train_set),
+            self.train_set.labels,
+            self.recipe.training.batch_size,
+            self.recipe.seed,
+            augmentations=self.recipe.augmentation,
+            drop_last=self.recipe.training.drop_last,
+        )
+
+    def _how_gradient(self) -> HowGradient:
+        shards, parts = self.threads.shards, self.recipe.training.accumulate
+        how = by_the_book if shards == 1 else Shards(shards)
+        return how if parts == 1 else in_parts(parts, how)
 
     @property
     def epochs(self) -> float:
@@ -173,12 +205,14 @@ class Experiment:
 
     def model(self) -> Model:
         """The network as it is now, with all that it needs to be asked about a photograph."""
-        return Model(
-            self.network, self.preparation, self.class_names, self.recipe.loss, self._about()
-        )
+        return dataclasses.replace(self._answering, about=self._about())
 
     def figures(self) -> dict[str, Any]:
-        """What the weights that are kept achieve, with the loss as it was descended."""
+        """What the weights that are kept achieve, with the loss as it was descended.
+
+        On the training images as they are; on all others by the recipe's views, as the model
+        answers.
+        """
         loss = self.recipe.loss
         outputs = self.network.outputs(self._numbers(self.train_set))
         labels = self.train_set.labels
@@ -223,9 +257,22 @@ class Experiment:
                 pass
             yield seed, again.figures()
 
+    def outputs(self, dataset: Dataset) -> Array:
+        """What the model says of a data set; asked again with the same weights, it remembers."""
+        said = self._said.get(id(dataset))
+        if said is None or not np.array_equal(said[0], self.network.vector):
+            said = self.network.vector.copy(), self._answering.outputs(dataset.images)
+            self._said[id(dataset)] = said
+        return said[1]
+
     def _accuracy(self, dataset: Dataset) -> float:
-        outputs = self.network.outputs(self._numbers(dataset))
-        return accuracy(self.recipe.loss.decide(outputs), dataset.labels)
+        return accuracy(self.recipe.loss.decide(self.outputs(dataset)), dataset.labels)
+
+    def _shown(self) -> Array | None:
+        """The first training images, as the network will see them, if it looks at any to begin."""
+        if not self.network.looks:
+            return None
+        return self._numbers(self.train_set.take(np.arange(min(SHOWN, len(self.train_set)))))
 
     def _numbers(self, dataset: Dataset) -> Array:
         return numbers(dataset.images, self.preparation, self.recipe.dtype)

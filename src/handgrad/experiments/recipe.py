@@ -16,6 +16,7 @@ from handgrad.datasets import Augmentation, catalogue
 from handgrad.errors import DataError, RecipeError, nearest
 from handgrad.layers import Layer
 from handgrad.losses import Loss
+from handgrad.networks import Views
 from handgrad.optimizers import Averaging, Optimizer
 from handgrad.tables import from_table, to_table
 
@@ -85,7 +86,7 @@ class Training:
     ----------
     epochs : passes through the data; with the full batch, one update each
     batch_size : None for the full batch
-    threads : of the matrix products; None for what suits their size (see `blas_threads`)
+    threads : how many; None for what suits the shapes (see `threads_for`)
     drop_last : leave out a last batch that is short
     accumulate : compute each batch's gradient in so many parts, which takes less memory
     test_each_epoch : report the test accuracy with every report, as some of the tutorials do;
@@ -162,6 +163,8 @@ class Recipe:
     note : what a reader of the result should know
     seed : of first values, splits, order of batches and the layers' draws
     dtype : of the numbers that are learned
+    views : which views of an image the trained model's answers are the mean of: "none" is the image
+        alone, "mirror" costs twice as much, "mirror-shift" six times; see `weighted_views`
     averaging : of the weights over the training
     augmentation : what is done to each batch of training images
     """
@@ -177,6 +180,7 @@ class Recipe:
     note: str = ""
     seed: int = 0
     dtype: Literal["float32", "float64"] = "float32"
+    views: Views = "none"
     training: Training = Training()
     repeats: Repeats = Repeats()
 
@@ -208,7 +212,7 @@ class Recipe:
     def table(self) -> dict[str, Any]:
         """The recipe as plain data, in the order in which it is read."""
         table: dict[str, Any] = to_table(self)
-        order = ("name", "about", "note", "seed", "dtype", "data", "architecture", "loss")
+        order = ("name", "about", "note", "seed", "dtype", "views", "data", "architecture", "loss")
         return {key: table[key] for key in (*order, *table) if key in table}
 
 

@@ -2,39 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
-import itertools
 import json
 import os
 import platform
-import re
-import shutil
-import tempfile
 import tomllib
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import tomli_w
-
-from handgrad import __version__
-from handgrad.errors import DataError, HandgradError
+from handgrad.errors import DataError
+from handgrad.experiments.checkpoints import versions
 from handgrad.experiments.drawn import draw_pictures
 from handgrad.experiments.experiment import Experiment
+from handgrad.experiments.unfinished import RECIPE, write_recipe
 from handgrad.networks import Model
-from handgrad.storage import load_model, made_folder, save_model, umask, written
+from handgrad.storage import load_model, save_model, written
 
-__all__ = ["Run", "run_folder", "save_run"]
+__all__ = ["Run", "save_run"]
 
-MODEL, RECIPE, HISTORY, SUMMARY = (
-    "model.safetensors",
-    "recipe.toml",
-    "history.jsonl",
-    "summary.json",
-)
+MODEL, HISTORY, SUMMARY = "model.safetensors", "history.jsonl", "summary.json"
 
 
 class Run:
@@ -57,12 +44,8 @@ class Run:
 
     @staticmethod
     def newest(runs: str | os.PathLike[str] = "runs") -> Run:
-        """The run written last under a folder; hidden ones are unfinished."""
-        models = [
-            model
-            for model in Path(runs).glob(f"*/{MODEL}")
-            if not model.parent.name.startswith(".")
-        ]
+        """The run written last under a folder."""
+        models = list(Path(runs).glob(f"[!.]*/{MODEL}"))
         if not models:
             raise DataError(runs, "no run in it", "one; `handgrad train` makes it")
         return Run(max(models, key=lambda model: (model.stat().st_mtime_ns, model)).parent)
@@ -113,43 +96,6 @@ class Run:
         return f"Run({str(self.folder)!r})"
 
 
-@contextlib.contextmanager
-def run_folder(
-    name: str, out: str | os.PathLike[str] | None = None, force: bool = False
-) -> Iterator[tuple[Path, Path]]:
-    """Before a training: hand out a folder to write in, and the place it will move to at the end.
-
-    Whatever speaks against writing is said before hours are spent. The run's folder appears whole,
-    by a rename; when the block fails, nothing is left behind.
-
-    Parameters
-    ----------
-    name : of the recipe: ``runs/NAME-TIME`` is the run's own folder without ``out``
-    out : the run's own folder
-    force : whether ``out`` may hold files already; those of the same name are replaced
-    """
-    target = _reserved(name) if out is None else Path(out)
-    parent = target.parent
-    if out is not None and target.exists():
-        if not target.is_dir():
-            raise HandgradError(f"{target}: found a file; expected a folder to write the run to")
-        made_folder(target)
-        if any(target.iterdir()) and not force:
-            raise HandgradError(
-                f"{target}: the folder is not empty; --force writes into it all the same"
-            )
-        parent = target  # what is around it may belong to somebody else, or be another disk
-    beside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=made_folder(parent)))
-    try:
-        yield beside, target
-        _moved(beside, target)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-        if out is None:
-            with contextlib.suppress(OSError):  # empty, where the block failed
-                target.rmdir()
-
-
 def save_run(
     experiment: Experiment,
     folder: Path,
@@ -168,14 +114,14 @@ def save_run(
     recipe = experiment.recipe
     model = experiment.model()
     save_model(model, folder / MODEL)
-    with written(folder / RECIPE) as path:
-        path.write_text(tomli_w.dumps(recipe.table()), encoding="utf-8")
+    write_recipe(recipe.table(), folder)
     with written(folder / HISTORY) as path:
         lines = [json.dumps(report.known()) + "\n" for report in experiment.history]
         path.write_text("".join(lines), encoding="utf-8")
     summary = {
         "recipe": recipe.name,
         **experiment.figures(),
+        "views": recipe.views,
         "epochs": experiment.epochs,
         "steps": experiment.state.steps,
         "stopped": stopped,
@@ -185,54 +131,14 @@ def save_run(
         "classes": list(experiment.class_names),
         "note": " ".join(filter(None, [recipe.note, experiment.splits.note])),
         "repeats": {"split": recipe.repeats.split, "runs": repeats},
-        "threads": experiment.threads,
+        "threads": experiment.threads.total,
+        "shards": experiment.threads.shards,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "host": platform.node(),
         "system": f"{platform.system()} {platform.machine()}",
-        "versions": {
-            "handgrad": __version__,
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-        },
+        "versions": versions(),
     }
     draw_pictures(experiment, model, folder / "pictures")
     with written(folder / SUMMARY) as path:
         path.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     return summary
-
-
-def _reserved(name: str) -> Path:
-    """A new empty folder under ``runs/``, named for the recipe and the time.
-
-    It is made at once, so that two trainings that begin together have one each.
-    """
-    # What some system does not take in a name, and a first dot, which would hide the folder.
-    word = re.sub(r'[<>:"/\\|?*\x00-\x1f]', "-", name).strip(" .-") or "run"
-    first = made_folder("runs") / f"{word}-{datetime.now():%Y-%m-%d-%H%M%S}"
-    for i in itertools.count(1):
-        target = first if i == 1 else first.with_name(f"{first.name}-{i}")
-        try:
-            target.mkdir()
-        except FileExistsError:
-            continue
-        except OSError as error:
-            raise HandgradError(f"{target}: cannot be written: {error.strerror}") from None
-        return target
-    raise AssertionError
-
-
-def _moved(beside: Path, target: Path) -> None:
-    """Let a finished folder take its place: whole where nothing is there, else file by file."""
-    beside.chmod(0o777 & ~umask())
-    # An empty folder gives way too, unless it is a link, a disk's root or on Windows.
-    with contextlib.suppress(OSError):
-        beside.rename(target)
-        return
-    try:
-        for path in sorted(beside.rglob("*")):
-            if path.is_file():
-                place = target / path.relative_to(beside)
-                place.parent.mkdir(parents=True, exist_ok=True)
-                path.replace(place)
-    except OSError as error:
-        raise HandgradError(f"{target}: cannot be written: {error.strerror}") from None

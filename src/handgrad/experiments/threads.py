@@ -1,17 +1,44 @@
-"""How many threads the matrix products get: a plan, not a stopwatch."""
+"""How many threads, and what each does: a plan, not a stopwatch."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from handgrad.networks import Network
 
-__all__ = ["blas_threads", "cores", "limited"]
+__all__ = ["Threads", "answering", "cores", "limited", "threads_for"]
 
 WORTH_SHARING = 3e7
 """Flops of a product above which a second thread gains more than it costs to meet."""
+
+WORTH_SPLITTING = 1e8
+"""Flops of a batch, forward, above which two threads with half of it each gain more than that."""
+
+
+class Threads(NamedTuple):
+    """How threads are used: within each matrix product, or each with its part of the batch.
+
+    Parameters
+    ----------
+    blas : that share a matrix product
+    shards : parts of a batch, one thread each
+    """
+
+    blas: int = 1
+    shards: int = 1
+
+    @property
+    def total(self) -> int:
+        return self.blas * self.shards
+
+    def __str__(self) -> str:
+        if self.total == 1:
+            return "1 thread"
+        what = "share each product" if self.shards == 1 else "have a part of the batch each"
+        return f"{self.total} threads that {what}"
 
 
 def cores() -> int:
@@ -21,16 +48,40 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def blas_threads(network: Network, batch: int, available: int) -> int:
-    """One thread for small products, all cores for large ones.
+def threads_for(network: Network, batch: int, available: int, asked: int | None = None) -> Threads:
+    """All cores within the products where those are large, else one part of the batch for each.
 
     A pure function of shapes and cores, so that the same machine gives the same bits. On small
     products threads wait for each other longer than they compute, and far longer when another
-    program uses a core.
+    program uses a core; so where there is little to compute one thread does it all.
+
+    Parameters
+    ----------
+    batch : samples a step
+    available : cores
+    asked : use so many threads, whatever they are worth
     """
     layers = zip(network.architecture, network.shapes, strict=False)
-    largest = max(layer.largest_product(shape, batch) for layer, shape in layers)
-    return available if largest >= WORTH_SHARING else 1
+    large = sum(
+        layer.flops(shape)
+        for layer, shape in layers
+        if layer.largest_product(shape, batch) >= WORTH_SHARING
+    )
+    threads = asked or available
+    if 2 * large > network.flops():
+        return Threads(blas=threads)
+    if asked or network.flops() * batch >= WORTH_SPLITTING:
+        return Threads(shards=min(threads, batch))
+    return Threads()
+
+
+@contextlib.contextmanager
+def answering(network: Network, images: int) -> Iterator[None]:
+    """Within the block the network answers about so many images with the threads that suit it."""
+    threads = threads_for(network, images, cores())
+    network.threads = threads.shards
+    with limited(threads.blas):
+        yield
 
 
 @contextlib.contextmanager

@@ -31,9 +31,12 @@ def _recipe(name: str) -> Ledger:
     shape = (height, width, data.get("channels", source.shape[2] if source else 3))
     classes = source.classes if source else CLASSES
     recipe = Recipe.of(table, classes)
+    loss = recipe.loss.balanced(np.arange(classes), classes)
     network = Network(recipe.architecture, shape, dtype=np.float64)
-    network.initialize(np.random.default_rng(recipe.seed))
-    return check_network(name, network, recipe.loss, classes=classes, kind="recipe")
+    images = np.random.default_rng(0).normal(size=(10, *shape))
+    network.initialize(np.random.default_rng(recipe.seed), images)
+    samples = 4 if network.flops() < 1e8 else 2  # since there are a hundred losses to compute
+    return check_network(name, network, loss, classes=classes, samples=samples, kind="recipe")
 
 
 def model_check(model: Model, name: str) -> Callable[[], Ledger]:

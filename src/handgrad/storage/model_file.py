@@ -1,15 +1,12 @@
-"""One safetensors file for a model: the numbers by name, and one key with everything else.
+"""One safetensors file for a model: the numbers by name, and a table with everything else.
 
-The key is ``handgrad``, its value canonical JSON: keys sorted, no spaces, no date, duration, host
-or path in it, so that equal trainings give equal bytes. (One key, since the format writes several
-in random order.) The format has a version; older ones stay readable.
+No date, duration, host or path is in it, so that equal trainings give equal bytes. The format has a
+version; older ones stay readable.
 """
 
 from __future__ import annotations
 
-import json
 import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,18 +16,12 @@ from handgrad.errors import DataError, HandgradError, RecipeError
 from handgrad.layers import Layer
 from handgrad.losses import Loss
 from handgrad.networks import Model, Network
-from handgrad.storage.writing import written
+from handgrad.storage.tensors import read_tensors, write_tensors
 from handgrad.tables import from_table, to_table
 
-__all__ = ["FORMAT", "canonical", "load_model", "save_model"]
+__all__ = ["FORMAT", "load_model", "save_model"]
 
 FORMAT = 1
-KEY = "handgrad"
-
-
-def canonical(table: Any) -> str:
-    """JSON with sorted keys and no spaces: equal tables give equal text."""
-    return json.dumps(table, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def save_model(model: Model, path: str | os.PathLike[str]) -> None:
@@ -40,14 +31,8 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
     ------
     HandgradError : the folder cannot be written to; an older file stays as it was
     """
-    from safetensors.numpy import save_file
-
     network = model.network
-    # The format takes the bytes as they lie: a view that is not contiguous would be saved wrongly.
-    tensors = {
-        slot.name: np.ascontiguousarray(slot.of(network.vector))
-        for slot in network.layout.slots.values()
-    }
+    tensors = {slot.name: slot.of(network.vector) for slot in network.layout.slots.values()}
     table = {
         "format": FORMAT,
         "architecture": to_table(network.architecture),
@@ -56,10 +41,10 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
         "preparation": to_table(model.preparation),
         "class_names": list(model.class_names),
         "loss": to_table(model.loss),
+        "views": model.views,
         "about": model.about,
     }
-    with written(path) as beside:
-        save_file(tensors, beside, metadata={KEY: canonical(table)})
+    write_tensors(path, tensors, table)
 
 
 def load_model(path: str | os.PathLike[str]) -> Model:
@@ -70,28 +55,8 @@ def load_model(path: str | os.PathLike[str]) -> Model:
     DataError : no such file, another kind of file, a newer format, numbers that do not fit the
         architecture
     """
-    from safetensors import SafetensorError, safe_open
-
     expected = "a model written by handgrad"
-    file = Path(path)
-    if not file.is_file():
-        raise DataError(path, "a folder" if file.is_dir() else "no such file", expected)
-    try:
-        with safe_open(file, framework="numpy") as opened:
-            metadata = opened.metadata() or {}
-            if KEY not in metadata:
-                raise DataError(path, f"safetensors without the key {KEY!r}", expected)
-            table = json.loads(metadata[KEY])
-            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, TypeError, KeyError) as error:
-        raise DataError(path, f"a file that safetensors refuses ({error})", expected) from None
-    except (ValueError, RecursionError) as error:
-        raise DataError(path, f"metadata that is no JSON ({error})", expected) from None
-    if not isinstance(table, dict):
-        raise DataError(path, f"metadata that is {type(table).__name__}", expected)
-    version = table.get("format")
-    if type(version) is not int or not 1 <= version <= FORMAT:
-        raise DataError(path, f"format {version!r}", f"format 1 to {FORMAT} (a newer handgrad?)")
+    tensors, table = read_tensors(path, expected, FORMAT)
     try:
         return _built(table, tensors, path)
     except DataError:
@@ -137,6 +102,7 @@ def _built(table: dict[str, Any], tensors: dict[str, Any], path: str | os.PathLi
         tuple(str(name) for name in table["class_names"]),
         from_table(Loss, table["loss"], "loss"),
         about,
+        table.get("views", "none"),  # older files say nothing of it
     )
 
 

@@ -4,7 +4,7 @@
 Experiments and the command line loop over what it yields; it writes no file and prints nothing.
 """
 
-from handgrad.training.gradient import by_the_book, in_parts, penalty
+from handgrad.training.gradient import HowGradient, by_the_book, in_parts, penalty
 from handgrad.training.loop import BatchSource, fit
 from handgrad.training.metrics import (
     ClassScore,
@@ -21,6 +21,7 @@ from handgrad.training.stopping import keep_best, stop_at
 __all__ = [
     "BatchSource",
     "ClassScore",
+    "HowGradient",
     "Report",
     "State",
     "accuracy",

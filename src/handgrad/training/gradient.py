@@ -67,7 +67,7 @@ def penalty(network: Network, loss: Loss, gradient: Gradient | None = None) -> f
     return total
 
 
-def in_parts(parts: int) -> HowGradient:
+def in_parts(parts: int, how: HowGradient = by_the_book) -> HowGradient:
     """The same gradient with less memory: one part of the batch after the other, added up.
 
     The mean over a batch of N is Σ_p n_p/N times the mean over part p; draws are made for the whole
@@ -76,6 +76,7 @@ def in_parts(parts: int) -> HowGradient:
     Parameters
     ----------
     parts : how many; a batch with fewer samples has one a sample
+    how : how the gradient of a part is computed
     """
     if parts < 1:
         raise ValueError(f"parts = {parts}; expected at least 1")
@@ -93,7 +94,7 @@ def in_parts(parts: int) -> HowGradient:
         for places in np.array_split(np.arange(len(x)), min(parts, len(x))):
             own = slice(int(places[0]), int(places[-1]) + 1)
             drawn = draws and [tuple(array[own] for array in arrays) for arrays in draws]
-            value, out = by_the_book(network, bare, x[own], labels[own], drawn, gradient)
+            value, out = how(network, bare, x[own], labels[own], drawn, gradient)
             weight = len(places) / len(x) if loss.over == "mean" else 1.0
             total += weight * value
             summed += weight * gradient.vector

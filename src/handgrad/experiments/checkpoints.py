@@ -1,0 +1,158 @@
+"""Checkpoints: everything that a training needs to go on, to the bit, in one file."""
+
+from __future__ import annotations
+
+import math
+import platform
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from handgrad import __version__
+from handgrad.arrays import Array
+from handgrad.errors import DataError, RecipeError
+from handgrad.experiments.experiment import Experiment
+from handgrad.storage import read_tensors, write_tensors
+from handgrad.training import Report, State
+
+__all__ = ["Checkpoints", "interval", "restore", "versions"]
+
+FORMAT = 1
+
+
+def versions() -> dict[str, str]:
+    """Of what computes a training."""
+    return {
+        "handgrad": __version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+    }
+
+
+class Checkpoints:
+    """Called between the steps of a training; writes a checkpoint when one is due.
+
+    Parameters
+    ----------
+    experiment : is being trained
+    path : of the file, replaced each time
+    every : steps, and seconds, after which one is due; see `interval`
+    """
+
+    def __init__(self, experiment: Experiment, path: Path, every: tuple[float, float]) -> None:
+        self.experiment, self.path = experiment, path
+        self.steps, self.seconds = every
+        self._mark()
+
+    def __call__(self, now: bool = False) -> None:
+        """Write if it is time, or ``now``."""
+        due = self.experiment.state.steps - self._steps >= self.steps
+        if now or due or time.monotonic() - self._time >= self.seconds:
+            self.write()
+
+    def write(self) -> None:
+        """Write one now."""
+        experiment = self.experiment
+        arrays, table = experiment.state.apart()
+        write_tensors(
+            self.path,
+            {"vector": experiment.network.vector, **arrays},
+            {
+                "format": FORMAT,
+                "state": table,
+                "history": [report.known() for report in experiment.history],
+                "seconds": experiment.seconds,
+                "recipe": experiment.recipe.table(),
+                "data": experiment.train_set.fingerprint(),
+                "threads": str(experiment.threads),
+                "versions": versions(),
+            },
+        )
+        self._mark()
+
+    def _mark(self) -> None:
+        self._time, self._steps = time.monotonic(), self.experiment.state.steps
+
+
+def restore(experiment: Experiment, path: Path) -> list[str]:
+    """Let a fresh experiment stand where a checkpoint was written.
+
+    Returns
+    -------
+    differences : what is no longer as it was, in words; the bits may differ then
+
+    Raises
+    ------
+    DataError : no checkpoint, that of another recipe, or of other training images
+    """
+    tensors, table = read_tensors(path, "a checkpoint written by handgrad", FORMAT)
+    try:
+        if table["recipe"] != experiment.recipe.table():
+            raise DataError(path, "a checkpoint of another recipe", "one of the recipe beside it")
+        if table["data"] != experiment.train_set.fingerprint():
+            raise DataError(
+                path,
+                "a training that began with other images",
+                f"those that {experiment.recipe.data.source} has now (train anew)",
+            )
+        _check_names(experiment, tensors, path)
+        vector = tensors.pop("vector")
+        state = State.together(tensors, table["state"])
+        history = [_report(entry) for entry in table["history"]]
+        told, seconds = table["threads"], float(table["seconds"])
+        differences = [
+            f"{name} was {before}, is {versions()[name]}"
+            for name, before in table["versions"].items()
+            if before != versions()[name]
+        ]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DataError(path, f"what cannot be used ({error!r})", "a checkpoint") from None
+    experiment.network.vector[...] = vector
+    experiment.state, experiment.history, experiment.seconds = state, history, seconds
+    if told != str(experiment.threads):
+        differences.append(f"there were {told}, there are {experiment.threads}")
+    return differences
+
+
+def _check_names(experiment: Experiment, tensors: dict[str, Array], path: Path) -> None:
+    """Refuse arrays that are not those which this training remembers."""
+    network, averaging = experiment.network, experiment.recipe.averaging
+    fresh = State(
+        memory=experiment.recipe.optimizer.chain(network.layout.places).start(network.learned),
+        average=averaging.start(network.vector) if averaging else {},
+    )
+    wanted = {"vector": network.vector, **fresh.apart()[0]}
+    if "best" in tensors:
+        wanted["best"] = network.vector
+    for name in sorted(wanted.keys() | tensors.keys()):
+        found, right = (
+            f"{array.dtype} of shape {array.shape}" if array is not None else "nothing"
+            for array in (tensors.get(name), wanted.get(name))
+        )
+        if found != right:
+            raise DataError(path, f"{name} as {found}", f"{right}, by the recipe beside it")
+
+
+def _report(entry: dict[str, Any]) -> Report:
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in entry.items()}
+    return Report(**values)
+
+
+def interval(every: str) -> tuple[float, float]:
+    """Steps and seconds between two checkpoints; the one that is not meant is infinite.
+
+    >>> interval("500"), interval("10m")
+    ((500, inf), (inf, 600))
+    """
+    match = re.fullmatch(r"([1-9]\d*)(s|m|h|)", every.strip())
+    if not match:
+        raise RecipeError(
+            f"--checkpoint-every {every}: expected steps, such as 500, or a time: 30s, 10m, 1h"
+        )
+    number, unit = int(match[1]), match[2]
+    if not unit:
+        return number, math.inf
+    return math.inf, number * {"s": 1, "m": 60, "h": 3600}[unit]
