@@ -53,6 +53,25 @@ def processor() -> str:
     return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
 
 
+def kept(name: str) -> list[dict[str, Any]]:
+    """The runs of a recipe that are kept as data, oldest first."""
+    path = RESULTS / f"{name}.json"
+    results: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    if "finals" not in results:
+        return results.get("runs", [])
+    last = results["finals"][-1]  # of cat_cnn.py, which counts the 50 images and the 49 unseen ones
+    return [
+        {
+            "seed": run["seed"],
+            "seconds": run["seconds"],
+            "threads": last["threads"],
+            **{f"test_{key}": run["test_50"][key] for key in ("accuracy", "low", "high")},
+            "test_n": 50,
+        }
+        for run in last["runs"]
+    ]
+
+
 def row(name: str, asked: str, runs: list[dict[str, Any]]) -> str:
     """One line of the table, of the newest run of each seed."""
     newest = list({run["seed"]: run for run in runs}.values())
@@ -83,9 +102,8 @@ def table() -> str:
             "threads", "command")  # fmt: skip
     rows = [f"| {' | '.join(head)} |\n", f"|{'---|' * len(head)}\n"]
     for name, asked in ASKED.items():
-        path = RESULTS / f"{name}.json"
-        if path.exists():
-            rows.append(row(name, asked, json.loads(path.read_text(encoding="utf-8"))["runs"]))
+        if runs := kept(name):
+            rows.append(row(name, asked, runs))
     return "".join(rows)
 
 

@@ -26,6 +26,7 @@ from handgrad.layers import (
     MaxPool,
     ReLU,
     Residual,
+    Scale,
     Sigmoid,
     SiLU,
     Softmax,
@@ -82,7 +83,10 @@ CASES = {
         *((BatchNorm(0.1, keep=0.6), shape) for shape in ANY),
     ],
     "convolution": [(layer, shape) for layer, shapes in PLACED for shape in shapes],
-    "dense": [(Dense(units), shape) for units in (1, 4) for shape in ANY],
+    "dense": [
+        *((Dense(units), shape) for units in (1, 4) for shape in ANY),
+        (Dense(3, offset=False), (2, 3, 1)),
+    ],
     "dropout": [(Dropout(rate), shape) for rate in (0.0, 0.3) for shape in ANY],
     "elu": [(ELU(1.7), shape) for shape in ANY],
     "flatten": [(Flatten(), shape) for shape in ANY],
@@ -102,6 +106,7 @@ CASES = {
     "max-pool": [(MaxPool(*sizes), s) for sizes, shapes in POOLED for s in shapes],
     "relu": [(ReLU(), shape) for shape in ANY],
     "residual": [(layer, shape) for layer, shapes in RESIDUALS for shape in shapes],
+    "scale": [(Scale(factor), shape) for factor in (1 / 9, -2.0) for shape in ANY],
     "sigmoid": [(Sigmoid(), shape) for shape in ANY],
     "silu": [(SiLU(), shape) for shape in ANY],
     "softmax": [(Softmax(), shape) for shape in ANY[:2]],
@@ -167,7 +172,7 @@ def oracle(torch, layer, x, params, draws):
     own = params.get("scale"), params.get("offset")
     match layer:
         case Dense():
-            return F.linear(x.reshape(len(x), -1), params["W"].T, params["b"])
+            return F.linear(x.reshape(len(x), -1), params["W"].T, params.get("b"))
         case Convolution():
             return convolved(F, layer, x, params)
         case MaxPool():
@@ -208,6 +213,8 @@ def oracle(torch, layer, x, params, draws):
             return torch.flatten(x, 1)
         case Identity():
             return torch.nn.Identity()(x)
+        case Scale():
+            return torch.mul(x, layer.factor)
     names = {"gelu": F.gelu, "relu": F.relu, "sigmoid": F.sigmoid, "silu": F.silu, "tanh": F.tanh}
     return names[layer.name](x)
 
@@ -402,7 +409,8 @@ def test_what_a_layer_says_of_its_size(layer, shape):
     expected, channels = {}, shape[-1:]
     match layer:
         case Dense():
-            expected = {"W": (math.prod(shape), layer.units), "b": (layer.units,)}
+            expected = {"W": (math.prod(shape), layer.units)}
+            expected |= {"b": (layer.units,)} if layer.offset else {}
         case Convolution():
             expected = {"W": (*layer.kernel, *channels, layer.channels)}
             expected |= {"b": (layer.channels,)} if layer.offset else {}

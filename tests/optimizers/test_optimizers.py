@@ -227,6 +227,79 @@ def test_rates_come_after_the_decay_and_leave_the_rest():
     np.testing.assert_allclose(vector - g, [0.25, 0.8], rtol=1e-14)
 
 
+@pytest.mark.parametrize("name", ["sgd", "momentum", "nesterov", "rmsprop", "adam"])
+def test_coupled_decay_against_pytorch(torch, name):
+    """PyTorch's ``weight_decay`` everywhere but in AdamW, per group: here W all, b a quarter."""
+    factors = {"W": 1.0, "b": 0.25}
+    optimizer = dataclasses.replace(
+        CASES[name][0], weight_decay=0.3, coupled=True, decays=factors, rates={"b": 4.0}
+    )
+    chain, vector = optimizer.chain(lambda name: PLACES.get(name, [])), START.copy()
+    state = chain.start(vector)
+    leaves = {n: torch.tensor(START[place], requires_grad=True) for n, (place,) in PLACES.items()}
+    groups = [
+        {"params": [w], "lr": 0.4 if n == "b" else 0.1, "weight_decay": 0.3 * factors.get(n, 0)}
+        for n, w in leaves.items()
+    ]
+    theirs = {
+        "sgd": lambda: torch.optim.SGD(groups),
+        "momentum": lambda: torch.optim.SGD(groups, momentum=0.8),
+        "nesterov": lambda: torch.optim.SGD(groups, momentum=0.8, nesterov=True),
+        "rmsprop": lambda: torch.optim.RMSprop(groups, alpha=0.9, eps=1e-3),
+        "adam": lambda: torch.optim.Adam(groups, betas=(0.7, 0.9), eps=1e-3),
+    }[name]()
+    for t, gradient in enumerate(GRADIENTS):
+        g = gradient.copy()
+        chain.apply(g, state, vector, t, STEPS)
+        vector -= g
+        for n, w in leaves.items():
+            w.grad = torch.tensor(gradient[PLACES[n][0]])
+        theirs.step()
+        found = np.concatenate([w.detach().numpy() for w in leaves.values()])
+        np.testing.assert_allclose(vector, found, rtol=1e-12)
+
+
+def test_a_name_in_one_layer_counts_before_the_name_in_all():
+    """Of W in layers 0 and 1, rate 3 for all and 5 for the first, in either order."""
+    places = {"W": [slice(0, 1), slice(1, 2)], "0.W": [slice(0, 1)]}
+    for rates in ({"W": 3.0, "0.W": 5.0}, {"0.W": 5.0, "W": 3.0}):
+        g, vector = np.ones(2), np.zeros(2)
+        chain = SGD(0.1, rates=rates).chain(places.__getitem__)
+        chain.apply(g, chain.start(vector), vector, 0, 1)
+        np.testing.assert_allclose(g, [0.5, 0.3], rtol=1e-14)
+
+
+def test_frozen_numbers_neither_step_nor_decay():
+    """W from the start, b after 0.4 of 5 steps: momentum carries it no further."""
+    optimizer = Nesterov(
+        0.1, weight_decay=0.5, decays={"W": 1.0, "b": 1.0}, frozen={"W": 0.0, "b": 0.4}
+    )
+    free = dataclasses.replace(optimizer, frozen={})
+    found = []
+    for o in (optimizer, free):
+        chain, vector, steps = o.chain(lambda name: PLACES.get(name, [])), START.copy(), []
+        state = chain.start(vector)
+        for t, gradient in enumerate(GRADIENTS):
+            g = gradient.copy()
+            chain.apply(g, state, vector, t, STEPS)
+            vector -= g
+            steps.append(vector.copy())
+        found.append(np.array(steps))
+    held, moved = found
+    assert (held[:, :2] == START[:2]).all()
+    np.testing.assert_array_equal(held[:2, 2], moved[:2, 2])
+    assert (held[2:, 2] == held[1, 2]).all()
+    assert len(set(moved[:, 2])) == STEPS
+    np.testing.assert_array_equal(held[:, 3], moved[:, 3])
+
+
+@pytest.mark.parametrize("setting", ["decays", "frozen"])
+def test_a_setting_of_nothing_is_a_slip(setting):
+    optimizer = SGD(0.1, weight_decay=0.1, **{setting: {"0.b": 0.5}})
+    with pytest.raises(RecipeError, match=f"{setting}.0.b: nothing that is learned has this name"):
+        optimizer.chain(lambda name: PLACES.get(name, []))
+
+
 def test_a_rate_of_nothing_is_a_slip():
     optimizer = SGD(0.1, rates={"b": 2.0, "ofset": 2.0})
     with pytest.raises(RecipeError, match="ofset: nothing that is learned has this name"):
@@ -265,6 +338,8 @@ def test_an_optimizer_is_a_table_and_back(name):
         ({"kind": "sgd", "rates": {"b": -1}}, "rates.b = -1.0; expected 0 or more"),
         ({"kind": "sgd", "rates": {"b": "two"}}, "rates: found .*; expected a table of a number"),
         ({"kind": "sgd", "rates": {"b": math.inf}}, "rates.b = inf; expected 0 or more"),
+        ({"kind": "sgd", "decays": {"b": -1}}, "decays.b = -1.0; expected 0 or more"),
+        ({"kind": "sgd", "frozen": {"b": 3}}, "frozen.b = 3.0; expected a part of the training"),
         ({"kind": "sgd", "clip_norm": 0}, "clip_norm = 0.0; expected more than 0"),
         ({"kind": "sgd", "beta1": 0.9}, "unknown key 'beta1'"),
         ({"kind": "momentum", "beta": 1.0}, r"beta = 1.0; expected a number in \[0, 1\)"),

@@ -93,11 +93,16 @@ class Layout:
         return self.places("W")
 
     def places(self, name: str) -> list[slice]:
-        """Where the learned numbers of one name are, in all layers that have it."""
+        """Where the learned numbers of one name are: of ``"W"`` in all layers, of ``"0.W"`` in one.
+
+        >>> layout = Layout({"0.W": (3,), "0.b": (1,), "1.W": (2,)})
+        >>> layout.places("W"), layout.places("1.W")
+        ([slice(0, 3, None), slice(4, 6, None)], [slice(4, 6, None)])
+        """
         return [
             slice(slot.start, slot.stop)
             for slot in self.slots.values()
-            if slot.name.rpartition(".")[2] == name and slot.stop <= self.learned
+            if name in (slot.name, slot.name.rpartition(".")[2]) and slot.stop <= self.learned
         ]
 
     def layer(self, index: int) -> slice:

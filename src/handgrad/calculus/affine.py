@@ -9,7 +9,7 @@ from handgrad.arrays import Array
 __all__ = ["affine", "affine_backward", "affine_backward_parameters"]
 
 
-def affine(x: Array, W: Array, b: Array) -> Array:
+def affine(x: Array, W: Array, b: Array | None) -> Array:
     """Weigh and add: ``y = x W + b``, one row a sample.
 
     y_no = Σ_i x_ni W_io + b_o. The tutorials write columns, z = W x + b with W of shape (O, I):
@@ -19,7 +19,7 @@ def affine(x: Array, W: Array, b: Array) -> Array:
     ----------
     x : (N, I) float
     W : (I, O) float
-    b : (O,) float
+    b : (O,) float, or None for no offset
 
     Returns
     -------
@@ -31,11 +31,12 @@ def affine(x: Array, W: Array, b: Array) -> Array:
     array([[11.5]])
     """
     y: Array = x @ W
-    y += b
+    if b is not None:
+        y += b
     return y
 
 
-def affine_backward(dy: Array, x: Array, W: Array, dW: Array, db: Array) -> Array:
+def affine_backward(dy: Array, x: Array, W: Array, dW: Array, db: Array | None) -> Array:
     """Carry a gradient back through ``y = x W + b``.
 
     From y_no = Σ_i x_ni W_io + b_o:
@@ -49,7 +50,7 @@ def affine_backward(dy: Array, x: Array, W: Array, dW: Array, db: Array) -> Arra
     dy : (N, O) float          gradient at the output
     x : (N, I) float           the input that `affine` received
     W : (I, O) float
-    dW, db : (I, O), (O,)      overwritten, never added to
+    dW, db : (I, O), (O,)      overwritten, never added to; db None for no offset
 
     Returns
     -------
@@ -63,7 +64,7 @@ def affine_backward(dy: Array, x: Array, W: Array, dW: Array, db: Array) -> Arra
     return dx
 
 
-def affine_backward_parameters(dy: Array, x: Array, dW: Array, db: Array) -> None:
+def affine_backward_parameters(dy: Array, x: Array, dW: Array, db: Array | None) -> None:
     """The half of `affine_backward` that the first layer needs: nobody asks for its dx.
 
     Parameters
@@ -73,4 +74,5 @@ def affine_backward_parameters(dy: Array, x: Array, dW: Array, db: Array) -> Non
     Cost: 2·N·I·O flops.
     """
     np.matmul(x.T, dy, out=dW)
-    np.sum(dy, axis=0, out=db)
+    if db is not None:
+        np.sum(dy, axis=0, out=db)

@@ -19,11 +19,22 @@ from handgrad.layers.dense import Dense
 from handgrad.layers.dropout import Dropout
 from handgrad.layers.flatten import Flatten
 from handgrad.layers.identity import Identity
-from handgrad.layers.initial import Glorot, He, Initial, Normal, Uniform, Zeros
+from handgrad.layers.initial import (
+    Dirac,
+    Glorot,
+    He,
+    Initial,
+    Normal,
+    PyTorch,
+    Uniform,
+    Whitening,
+    Zeros,
+)
 from handgrad.layers.layer import Layer
 from handgrad.layers.normalization import BatchNorm, FrozenNorm, GroupNorm
 from handgrad.layers.pooling import AveragePool, GlobalAveragePool, MaxPool
 from handgrad.layers.residual import Residual
+from handgrad.layers.scale import Scale
 from handgrad.layers.sequence import backward_through, forward_through
 
 __all__ = [
@@ -33,6 +44,7 @@ __all__ = [
     "BatchNorm",
     "Convolution",
     "Dense",
+    "Dirac",
     "Dropout",
     "Flatten",
     "FrozenNorm",
@@ -46,13 +58,16 @@ __all__ = [
     "LeakyReLU",
     "MaxPool",
     "Normal",
+    "PyTorch",
     "ReLU",
     "Residual",
+    "Scale",
     "SiLU",
     "Sigmoid",
     "Softmax",
     "Tanh",
     "Uniform",
+    "Whitening",
     "Zeros",
     "backward_through",
     "forward_through",

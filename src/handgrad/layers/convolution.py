@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -11,7 +12,7 @@ from handgrad import calculus
 from handgrad.arrays import Array, Numbers, Shape
 from handgrad.calculus.windows import NO_PADDING, Padding, output_size, same_padding
 from handgrad.errors import RecipeError
-from handgrad.layers.initial import He, Initial, Zeros
+from handgrad.layers.initial import He, Initial, Whitening, Zeros
 from handgrad.layers.layer import Layer
 
 __all__ = ["Convolution"]
@@ -88,12 +89,22 @@ class Convolution(Layer):
         W = {"W": (*self.kernel, shape[2], self.channels)}
         return W | {"b": (self.channels,)} if self.offset else W
 
-    def initialize(self, params: Numbers, shape: Shape, generator: np.random.Generator) -> None:
-        KH, KW, C, O = params.W.shape
-        drawn = self.weights.draw(KH * KW * C, O, generator)
-        params.W[...] = drawn.T.reshape(KH, KW, C, O)
+    @property
+    def looks(self) -> bool:  # type: ignore[override]
+        """Whether the weights begin with values made from images."""
+        return isinstance(self.weights, Whitening)
+
+    def initialize(
+        self,
+        params: Numbers,
+        shape: Shape,
+        generator: np.random.Generator,
+        images: Array | None = None,
+    ) -> None:
+        params.W[...] = self.weights.filters(params.W.shape, generator, images)
         if self.offset:
-            params.b[...] = self.offsets.draw(1, O, generator)[:, 0]
+            n_in = math.prod(params.W.shape[:3])
+            params.b[...] = self.offsets.offsets(n_in, self.channels, generator)
 
     def forward(self, x: Array, params: Numbers) -> tuple[Array, Array]:
         b = params.b if self.offset else None

@@ -25,6 +25,7 @@ class Dense(Layer):
     Parameters
     ----------
     units : O, how many outputs
+    offset : whether there is a b
     weights, offsets : how W (I, O) and b (O,) begin
 
     >>> Dense(10).parameters((28, 28, 1))
@@ -36,6 +37,7 @@ class Dense(Layer):
     units: int
     weights: Initial = Normal()
     offsets: Initial = Zeros()
+    offset: bool = True
 
     def __post_init__(self) -> None:
         if self.units < 1:
@@ -45,21 +47,25 @@ class Dense(Layer):
         return (self.units,)
 
     def parameters(self, shape: Shape) -> dict[str, Shape]:
-        return {"W": (math.prod(shape), self.units), "b": (self.units,)}
+        W: dict[str, Shape] = {"W": (math.prod(shape), self.units)}
+        return W | {"b": (self.units,)} if self.offset else W
 
     def initialize(self, params: Numbers, shape: Shape, generator: np.random.Generator) -> None:
         n_in = math.prod(shape)
         params.W[...] = self.weights.draw(n_in, self.units, generator).T
-        params.b[...] = self.offsets.draw(1, self.units, generator)[:, 0]
+        if self.offset:
+            params.b[...] = self.offsets.offsets(n_in, self.units, generator)
 
     def forward(self, x: Array, params: Numbers) -> tuple[Array, Array]:
-        return affine(_rows(x), params.W, params.b), x
+        return affine(_rows(x), params.W, params.b if self.offset else None), x
 
     def backward(self, dy: Array, x: Array, params: Numbers, grads: Numbers) -> Array:
-        return affine_backward(dy, _rows(x), params.W, grads.W, grads.b).reshape(x.shape)
+        db = grads.b if self.offset else None
+        return affine_backward(dy, _rows(x), params.W, grads.W, db).reshape(x.shape)
 
     def backward_parameters(self, dy: Array, x: Array, params: Numbers, grads: Numbers) -> None:
-        affine_backward_parameters(dy, _rows(x), grads.W, grads.b)
+        db = grads.b if self.offset else None
+        affine_backward_parameters(dy, _rows(x), grads.W, db)
 
     def flops(self, shape: Shape) -> int:
         return 2 * math.prod(shape) * self.units

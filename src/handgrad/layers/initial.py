@@ -13,10 +13,22 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from handgrad.arrays import Array
+from handgrad.arrays import Array, Shape
+from handgrad.calculus import patches
+from handgrad.errors import RecipeError
 from handgrad.tables import Named
 
-__all__ = ["Glorot", "He", "Initial", "Normal", "Uniform", "Zeros"]
+__all__ = [
+    "Dirac",
+    "Glorot",
+    "He",
+    "Initial",
+    "Normal",
+    "PyTorch",
+    "Uniform",
+    "Whitening",
+    "Zeros",
+]
 
 
 class Initial(Named, abc.ABC):
@@ -27,6 +39,23 @@ class Initial(Named, abc.ABC):
     @abc.abstractmethod
     def draw(self, n_in: int, n_out: int, generator: np.random.Generator) -> Array:
         """(n_out, n_in) numbers for neurons with ``n_in`` inputs, ``n_out`` in their layer."""
+
+    def offsets(self, n_in: int, n_out: int, generator: np.random.Generator) -> Array:
+        """(n_out,) offsets of the neurons of a layer, drawn as weights of one input each."""
+        return self.draw(1, n_out, generator)[:, 0]
+
+    def filters(
+        self, shape: Shape, generator: np.random.Generator, images: Array | None = None
+    ) -> Array:
+        """(KH, KW, C, O) filters of a convolution, drawn as neurons with KH·KW·C inputs.
+
+        Parameters
+        ----------
+        shape : (KH, KW, C, O)
+        images : (N, H, W, C) float, for a way to begin that looks at them
+        """
+        KH, KW, C, O = shape
+        return self.draw(KH * KW * C, O, generator).T.reshape(shape)
 
 
 @dataclass(frozen=True)
@@ -119,8 +148,141 @@ class Uniform(Initial):
         return generator.uniform(self.low, self.high, size=(n_out, n_in))
 
 
+@dataclass(frozen=True)
+class PyTorch(Initial):
+    """As PyTorch begins by default: uniform in ±1/√n_in, offsets as well.
+
+    The variance of a number is 1/(3 n_in), so that a weighted sum of inputs of variance 1 has
+    variance 1/3: right for a layer that is normalized after it, and small for others.
+
+    Source: PyTorch's documentation of ``Linear`` and ``Conv2d``.
+    """
+
+    name: ClassVar[str] = "pytorch"
+
+    def draw(self, n_in: int, n_out: int, generator: np.random.Generator) -> Array:
+        return _drawn("uniform", 1 / (3 * n_in), (n_out, n_in), generator)
+
+    def offsets(self, n_in: int, n_out: int, generator: np.random.Generator) -> Array:
+        return _drawn("uniform", 1 / (3 * n_in), (n_out,), generator)
+
+
+@dataclass(frozen=True)
+class Dirac(Initial):
+    """Hand on what comes in: filter i begins as the identity of channel i, as long as there is one.
+
+    It is 1 at its centre for its own channel and 0 elsewhere, so that a convolution over as many
+    channels, padded to the same size, begins as y = x, and a deep network with its gradients
+    already reaching all the way. Filters for which no channel is left are drawn.
+
+    Parameters
+    ----------
+    others : how the filters beyond the first C begin
+
+    Source: Zagoruyko, Komodakis, DiracNets, arXiv 1706.00388; over the first C filters only, as in
+    K. Jordan, arXiv 2404.00498.
+
+    >>> Dirac().draw(2, 2, np.random.default_rng(0))
+    array([[1., 0.],
+           [0., 1.]])
+    """
+
+    name: ClassVar[str] = "dirac"
+
+    others: Initial = PyTorch()
+
+    def draw(self, n_in: int, n_out: int, generator: np.random.Generator) -> Array:
+        W: Array = self.filters((1, 1, n_in, n_out), generator)[0, 0]
+        return W.T
+
+    def filters(
+        self, shape: Shape, generator: np.random.Generator, images: Array | None = None
+    ) -> Array:
+        W = self.others.filters(shape, generator, images)
+        KH, KW, C, O = shape
+        own = np.arange(min(C, O))
+        W[..., own] = 0
+        W[(KH - 1) // 2, (KW - 1) // 2, own, own] = 1
+        return W
+
+
+@dataclass(frozen=True)
+class Whitening(Initial):
+    """Filters whose outputs are uncorrelated and of one size, made from the training images.
+
+    Let p be the D = KH·KW·C numbers that a filter sees at one place of an image, and S = E[p pᵀ]
+    over all places and images: their covariance, where images are normalized to mean 0. S is
+    symmetric, S = E Λ Eᵀ with orthonormal columns e_i, so the projections e_i·p have
+
+        E[(e_i·p)(e_j·p)] = e_iᵀ S e_j = λ_i δ_ij
+
+    and with the weights e_i / √(λ_i + ε) that becomes λ_i/(λ_i + ε) δ_ij: the identity, but for
+    directions in which images hardly vary, whose noise ε holds down. Neighbouring pixels are much
+    alike, so that λ spans orders of magnitude; after this step gradient descent meets all
+    directions alike. Each e_i has its negative beside it, so that an activation that cuts off
+    negative values loses nothing: the filters are (e_1, …, e_m, -e_1, …, -e_m) over their roots,
+    the largest λ first. An eigenvector is one up to its sign: here its largest number is positive.
+
+    Parameters
+    ----------
+    epsilon : ε, in units of the squared input
+
+    Source: K. Jordan, arXiv 2404.00498 (94% on CIFAR-10 in 3.29 Seconds on a Single GPU), and its
+    program airbench94, whose ε is the default.
+    """
+
+    name: ClassVar[str] = "whitening"
+
+    epsilon: float = 5e-4
+
+    def __post_init__(self) -> None:
+        if not self.epsilon > 0:
+            raise ValueError(f"epsilon = {self.epsilon}; expected more than 0")
+
+    def draw(self, n_in: int, n_out: int, generator: np.random.Generator) -> Array:
+        raise RecipeError("whitening: found a layer of another kind; expected a convolution")
+
+    def filters(
+        self, shape: Shape, generator: np.random.Generator, images: Array | None = None
+    ) -> Array:
+        """As `Initial.filters`, without chance; ``images`` as the network will see them.
+
+        Raises
+        ------
+        RecipeError : no images, an odd number of filters, or more than 2·KH·KW·C
+        """
+        KH, KW, C, O = shape
+        if images is None:
+            raise RecipeError(
+                "whitening: found no images; expected a convolution at the head of a network that "
+                "is given images to begin with"
+            )
+        if images.shape[-1] != C:
+            raise RecipeError(
+                f"whitening: found a convolution over {C} channels; expected one at the head of "
+                f"the network, over the {images.shape[-1]} channels of its images"
+            )
+        D = KH * KW * C
+        if O % 2 or O > 2 * D:
+            raise RecipeError(
+                f"whitening: found {O} filters of {KH}x{KW} on {C} channels; expected an even "
+                f"number up to {2 * D}, each direction and its negative"
+            )
+        S, places = np.zeros((D, D)), 0
+        for i in range(0, len(images), 100):  # a few at a time: patches are KH·KW times as large
+            p = patches(images[i : i + 100], (KH, KW)).reshape(-1, D).astype(np.float64)
+            S += p.T @ p
+            places += len(p)
+        eigenvalues, E = np.linalg.eigh(S / places)  # ascending
+        eigenvalues, E = eigenvalues[::-1][: O // 2], E[:, ::-1][:, : O // 2]
+        E = E * np.sign(E[abs(E).argmax(axis=0), np.arange(O // 2)])
+        # A singular S can have eigenvalues of -1e-17.
+        W = E / np.sqrt(np.maximum(eigenvalues, 0) + self.epsilon)
+        return np.concatenate([W, -W], axis=1).reshape(shape)
+
+
 def _drawn(
-    distribution: str, variance: float, size: tuple[int, int], generator: np.random.Generator
+    distribution: str, variance: float, size: tuple[int, ...], generator: np.random.Generator
 ) -> Array:
     if distribution == "normal":
         return generator.normal(size=size) * math.sqrt(variance)

@@ -26,6 +26,8 @@ class Layer(Named, abc.ABC):
     tag: ClassVar[str] = "layer"
     draws: ClassVar[int] = 0
     """How many arrays `draw` gives."""
+    looks: ClassVar[bool] = False
+    """Whether first values are made from images, which `initialize` is then given besides."""
 
     def output_shape(self, shape: Shape) -> Shape:
         """The shape of one output sample; refuses a shape it cannot take with a `RecipeError`."""

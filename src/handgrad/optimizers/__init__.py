@@ -5,7 +5,15 @@ Training calls `start` once and `step` for every batch; all state is plain array
 """
 
 from handgrad.optimizers.averaging import Averaging, Lookahead, MovingAverage
-from handgrad.optimizers.chain import Chain, ClipNorm, Decay, Rates, Scale, Transformation
+from handgrad.optimizers.chain import (
+    Chain,
+    ClipNorm,
+    Decay,
+    Frozen,
+    Rates,
+    Scale,
+    Transformation,
+)
 from handgrad.optimizers.optimizer import (
     SGD,
     Adam,
@@ -37,6 +45,7 @@ __all__ = [
     "Constant",
     "Cosine",
     "Decay",
+    "Frozen",
     "Lookahead",
     "Momentum",
     "MomentumRule",

@@ -13,7 +13,7 @@ import numpy as np
 from handgrad.arrays import Array
 from handgrad.optimizers.schedules import Constant, Schedule
 
-__all__ = ["Chain", "ClipNorm", "Decay", "Rates", "Scale", "State", "Transformation"]
+__all__ = ["Chain", "ClipNorm", "Decay", "Frozen", "Rates", "Scale", "State", "Transformation"]
 
 State = dict[str, Any]
 
@@ -53,8 +53,8 @@ class Chain(Transformation):
         return {str(i): part.start(vector) for i, part in enumerate(self.parts)}
 
     def apply(self, g: Array, state: State, vector: Array, t: int, total: int) -> None:
-        for part, own in zip(self.parts, state.values(), strict=True):
-            part.apply(g, own, vector, t, total)
+        for i, part in enumerate(self.parts):
+            part.apply(g, state.get(str(i), {}), vector, t, total)
 
 
 @dataclass(frozen=True)
@@ -77,25 +77,25 @@ class ClipNorm(Transformation):
 
 @dataclass(frozen=True)
 class Decay(Transformation):
-    """Decoupled weight decay: ``g ← g + λ w``, after the optimizer's own rule.
+    """Weight decay: ``g ← g + λ w`` there.
 
-    With the rate η that follows, a step takes η λ w away from each weight and is no part of any
-    loss.
+    After the optimizer's own rule it is decoupled: with the rate η that follows, a step takes
+    η λ w away from each weight and is no part of any loss. Before the rule it is coupled: λ w is
+    then the gradient of a penalty ½ λ w², and passes through momentum or a running mean with the
+    gradient of the loss.
 
     Parameters
     ----------
-    rate : λ
-    places : which parts of the vector decay: the weights, not the offsets
+    parts : places in the vector, each with its λ
 
     Source: Loshchilov, Hutter, arXiv 1711.05101 (Decoupled Weight Decay Regularization, ICLR 2019).
     """
 
-    rate: float
-    places: Sequence[slice]
+    parts: Sequence[tuple[slice, float]]
 
     def apply(self, g: Array, state: State, vector: Array, t: int, total: int) -> None:
-        for place in self.places:
-            g[place] += self.rate * vector[place]
+        for place, decay in self.parts:
+            g[place] += decay * vector[place]
 
 
 @dataclass(frozen=True)
@@ -112,6 +112,24 @@ class Rates(Transformation):
     def apply(self, g: Array, state: State, vector: Array, t: int, total: int) -> None:
         for place, factor in self.parts:
             g[place] *= factor
+
+
+@dataclass(frozen=True)
+class Frozen(Transformation):
+    """Parts of the vector that stay as they are from some step on: ``g ← 0`` there, at the end.
+
+    Parameters
+    ----------
+    parts : places in the vector, each with the part of the training after which it stands still
+    """
+
+    parts: Sequence[tuple[slice, float]]
+
+    def apply(self, g: Array, state: State, vector: Array, t: int, total: int) -> None:
+        for place, after in self.parts:
+            # 1e-9: a part such as 0.3 of 10 steps must end at step 3 in spite of rounding
+            if t >= after * total - 1e-9:
+                g[place] = 0
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,15 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from handgrad.errors import RecipeError
-from handgrad.optimizers.chain import Chain, ClipNorm, Decay, Rates, Scale, Transformation
+from handgrad.optimizers.chain import (
+    Chain,
+    ClipNorm,
+    Decay,
+    Frozen,
+    Rates,
+    Scale,
+    Transformation,
+)
 from handgrad.optimizers.rules import AdamRule, MomentumRule, RMSPropRule
 from handgrad.optimizers.schedules import Constant, Schedule
 from handgrad.tables import Named
@@ -20,14 +28,23 @@ __all__ = ["SGD", "Adam", "AdamW", "Momentum", "Nesterov", "Optimizer", "RMSProp
 class Optimizer(Named):
     """Clip, then the rule, then decay, then the rate: ``w ← w - η(t) (rule(clip(g)) + λ w)``.
 
+    ``rates``, ``decays`` and ``frozen`` speak of numbers by their name, in all layers (``"W"``) or
+    in one (``"0.W"``), which counts before the other.
+
     Parameters
     ----------
     learning_rate : η
     schedule : its factor over the training
-    weight_decay : λ, decoupled from the loss and from the rule, on weights alone. For a penalty
-        that is part of the loss, see the losses.
+    weight_decay : λ, decoupled from the loss and from the rule. For a penalty that is part of the
+        loss that is reported, see the losses.
     clip_norm : c, the largest global norm of a gradient; None for no limit
-    rates : factors on η by the name of what is learned, such as ``{"b": 2}`` for all offsets
+    rates : factors on η, such as ``{"b": 2}`` for all offsets
+    decays : factors on λ; what is not named does not decay. A rate of its own makes a decay larger
+        as well: at 64 times the rate, a factor of 1/64 leaves η λ w as it was.
+    coupled : let the decay go through the rule with the gradient: ``rule(clip(g) + λ w)``, which is
+        what ``weight_decay`` of PyTorch's SGD and Adam does
+    frozen : after which part of the training numbers stay as they are, decay included: 0 from the
+        start. Their gradient goes on counting in the norm that ``clip_norm`` limits.
     """
 
     tag: ClassVar[str] = "kind"
@@ -37,15 +54,22 @@ class Optimizer(Named):
     weight_decay: float = 0.0
     clip_norm: float | None = None
     rates: dict[str, float] = field(default_factory=dict)
+    decays: dict[str, float] = field(default_factory=lambda: {"W": 1.0})
+    coupled: bool = False
+    frozen: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.learning_rate > 0:
             raise ValueError(f"learning_rate = {self.learning_rate}; expected more than 0")
         if self.weight_decay < 0:
             raise ValueError(f"weight_decay = {self.weight_decay}; expected 0 or more")
-        for name, rate in self.rates.items():
-            if not 0 <= rate < math.inf:
-                raise ValueError(f"rates.{name} = {rate}; expected 0 or more")
+        for key in ("rates", "decays"):
+            for name, factor in getattr(self, key).items():
+                if not 0 <= factor < math.inf:
+                    raise ValueError(f"{key}.{name} = {factor}; expected 0 or more")
+        for name, part in self.frozen.items():
+            if not 0 <= part <= 1:
+                raise ValueError(f"frozen.{name} = {part}; expected a part of the training, 0 to 1")
         if self.clip_norm is not None and not self.clip_norm > 0:
             raise ValueError(f"clip_norm = {self.clip_norm}; expected more than 0")
         for name in ("beta", "beta1", "beta2", "rho"):
@@ -60,20 +84,28 @@ class Optimizer(Named):
         return None
 
     def chain(self, places: Callable[[str], Sequence[slice]]) -> Chain:
-        """The whole way from gradient to step, for a vector with named ``places``.
+        """The whole way from gradient to step, for a vector with named ``places``."""
 
-        What is named W decays; what `rates` names has its own factor (and decays by it as well).
-        """
-        for name in self.rates:
-            if not places(name):
-                raise RecipeError(f"optimizer: rates.{name}: nothing that is learned has this name")
-        parts_with_rates = [(p, rate) for name, rate in self.rates.items() for p in places(name)]
+        def named(key: str, times: float = 1.0) -> tuple[tuple[slice, float], ...]:
+            """The places that the setting ``key`` names, each with its number."""
+            found: dict[int, tuple[slice, float]] = {}
+            for name, number in sorted(getattr(self, key).items(), key=lambda item: "." in item[0]):
+                if not places(name) and (key, name) != ("decays", "W"):
+                    raise RecipeError(
+                        f"optimizer: {key}.{name}: nothing that is learned has this name"
+                    )
+                found |= {place.start: (place, times * number) for place in places(name)}
+            return tuple(found.values())
+
+        decay = Decay(named("decays", self.weight_decay)) if self.weight_decay else None
         parts: list[Transformation | None] = [
             ClipNorm(self.clip_norm) if self.clip_norm is not None else None,
+            decay if self.coupled else None,
             self.rule(),
-            Decay(self.weight_decay, tuple(places("W"))) if self.weight_decay else None,
-            Rates(tuple(parts_with_rates)) if parts_with_rates else None,
+            None if self.coupled else decay,
+            Rates(named("rates")) if self.rates else None,
             Scale(self.learning_rate, self.schedule),
+            Frozen(named("frozen")) if self.frozen else None,
         ]
         return Chain(tuple(part for part in parts if part is not None))
 

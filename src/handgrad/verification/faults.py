@@ -216,8 +216,8 @@ FAULTS = (
     Fault(
         "GELU's density with a factor 1/√π",
         f"{_A}:gelu_backward",
-        "math.sqrt(2 * math.pi)",
-        "math.sqrt(math.pi)",
+        "density *= 1 / math.sqrt(2 * math.pi)",
+        "density *= 1 / math.sqrt(math.pi)",
         "function gelu",
     ),
     Fault(
@@ -752,10 +752,8 @@ FAULTS = (
     Fault(
         "weight decay inside Adam where AdamW is meant",
         "optimizers.optimizer:Optimizer.chain",
-        'self.rule(),\n        Decay(self.weight_decay, tuple(places("W"))) '
-        "if self.weight_decay else None,",
-        'Decay(self.weight_decay, tuple(places("W"))) if self.weight_decay else None,\n'
-        "        self.rule(),",
+        "self.rule(),\n        None if self.coupled else decay,",
+        "decay,\n        self.rule(),",
         "optimizer adamw",
     ),
     Fault(
@@ -789,9 +787,44 @@ FAULTS = (
     Fault(
         "offsets decay too",
         "optimizers.chain:Decay.apply",
-        "for place in self.places",
-        "for place in [slice(None)]",
+        "for place, decay in self.parts",
+        "for place, decay in [(slice(None), self.parts[0][1])]",
         "optimizer adamw",
+    ),
+    Fault(
+        "coupled decay after the momentum all the same",
+        "optimizers.optimizer:Optimizer.chain",
+        "decay if self.coupled else None,\n        self.rule(),",
+        "self.rule(),\n        decay if self.coupled else None,",
+        "optimizer nesterov",
+    ),
+    Fault(
+        "offsets decay as much as weights, whatever their own factor",
+        "optimizers.optimizer:Optimizer.chain",
+        'named("decays", self.weight_decay)',
+        'tuple((p, self.weight_decay) for p, _ in named("decays"))',
+        "optimizer sgd",
+    ),
+    Fault(
+        "frozen numbers that move at half their rate",
+        "optimizers.chain:Frozen.apply",
+        "g[place] = 0",
+        "g[place] *= 0.5",
+        "optimizer sgd",
+    ),
+    Fault(
+        "frozen one step late",
+        "optimizers.chain:Frozen.apply",
+        "t >= after",
+        "t - 1 >= after",
+        "optimizer sgd",
+    ),
+    Fault(
+        "a scale that the way back forgets",
+        "layers.scale:Scale.backward",
+        "dy * self.factor",
+        "dy * 1.0",
+        "layer scale",
     ),
     Fault(
         "clipped by each number, not by the norm",

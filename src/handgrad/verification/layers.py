@@ -30,6 +30,7 @@ FURTHER: dict[str, list[dict[str, Any]]] = {
         {"channels": 2, "kernel": (2, 2), "dilation": 2, "offset": False},
         {"channels": 2, "kernel": (1, 1), "offset": False},
     ],
+    "dense": [{"units": 2, "offset": False}],
     "max-pool": [{"size": 3, "stride": 1}, {"size": 1, "stride": 2}],
     "average-pool": [{"size": 3, "stride": 1}, {"size": 1, "stride": 2}],
     "batch-norm": [{"scale": False}, {"offset": False}, {"scale": False, "offset": False}],

@@ -48,7 +48,9 @@ def check_network(
     draws = network.draw(samples, np.random.default_rng(12))
     ledger.shapes["x".join(map(str, x.shape))] = None
     ledger.shapes[f"{network.layout.learned:,} numbers"] = None
-    for penalty in dict.fromkeys((loss.penalty, 0.1)):
+    # Less than 0.1 for large networks, where the rounding of ½ λ Σ w² would hide the loss.
+    some = 0.1 / max(1.0, 0.01 * float(network.learned @ network.learned))
+    for penalty in dict.fromkeys((loss.penalty, some)):
         tried = dataclasses.replace(loss, penalty=penalty)
         gradient = network.gradient()
         by_the_book(network, tried, x, labels, draws, gradient)

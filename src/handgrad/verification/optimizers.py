@@ -78,6 +78,9 @@ def check_optimizer(kind: type[Optimizer]) -> Ledger:
         {"clip_norm": 0.7},
         {"clip_norm": 1e6},
         {"rates": {"b": 64.0}, "weight_decay": 0.2},
+        {"coupled": True, "weight_decay": 0.2, "clip_norm": 0.7},
+        {"decays": {"W": 1.0, "b": 0.25}, "rates": {"b": 4.0}, "weight_decay": 0.2},
+        {"frozen": {"b": 0.4}, "weight_decay": 0.2, "decays": {"W": 0.0, "b": 1.0}},
         {"learning_rate": 0.1, "schedule": Cosine(), "weight_decay": 0.05, "clip_norm": 1.5},
     ]
     for chosen in settings:
@@ -91,7 +94,7 @@ def _check_five(ledger: Ledger, optimizer: Optimizer, chosen: dict[str, Any]) ->
     gradients = np.random.default_rng(4).normal(size=(5, 3))
     vector = np.array([0.5, -1.25, 2.0])
     weights = [float(w) for w in vector]
-    places = {"W": [slice(0, 2)], "b": [slice(2, 3)]}  # an offset does not decay
+    places = {"W": [slice(0, 2)], "b": [slice(2, 3)]}
     chain = optimizer.chain(places.__getitem__)
     state = chain.start(vector)
     memory: list[dict[str, float]] = [{}, {}, {}]
@@ -106,10 +109,12 @@ def _check_five(ledger: Ledger, optimizer: Optimizer, chosen: dict[str, Any]) ->
             found = [x * optimizer.clip_norm / norm for x in found]
         rate = optimizer.learning_rate * optimizer.schedule(t, 5)
         for i in range(3):
-            direction = rule(optimizer, found[i], memory[i], t + 1)
-            decay = optimizer.weight_decay if i < 2 else 0.0
-            own = optimizer.rates.get("W" if i < 2 else "b", 1.0)
-            weights[i] -= own * rate * (direction + decay * weights[i])
+            name = "W" if i < 2 else "b"
+            decayed = optimizer.decays.get(name, 0.0) * optimizer.weight_decay * weights[i]
+            before, after = (decayed, 0.0) if optimizer.coupled else (0.0, decayed)
+            direction = rule(optimizer, found[i] + before, memory[i], t + 1) + after
+            if t < 5 * optimizer.frozen.get(name, 1.0):
+                weights[i] -= optimizer.rates.get(name, 1.0) * rate * direction
             ledger.compare(
                 f"with {said}: number {i} after step {t + 1}",
                 float(vector[i]),
