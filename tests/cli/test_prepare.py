@@ -55,7 +55,7 @@ def test_parts_stay_apart(handgrad, paint):
 @pytest.mark.parametrize("resample", ["nearest", "lanczos"])
 def test_from_a_folder_to_a_judged_model(handgrad, photographs, resample):
     """The model asks of a new photograph what was done to those in the file, size and filter."""
-    handgrad("prepare", photographs, "my file.h5", "--size", "6x8", "--resample", resample)
+    handgrad("prepare", photographs, "my file.h5", "--size", "16x18", "--resample", resample)
     words = ("--epochs", 6, "--learning-rate", "0.01", "--out", "r", "--json")
     found = handgrad("train", "my file.h5", *words).json
     assert (found["recipe"], found["test_n"]) == ("my file", 6)
@@ -64,7 +64,7 @@ def test_from_a_folder_to_a_judged_model(handgrad, photographs, resample):
     everything = handgrad("evaluate", "r", "--data", "my file.h5", "--json").json
     assert everything["n"] == 30
     prepared = handgrad("summary", "r").out
-    assert f"images   6x8x3 by {resample}" in prepared
+    assert f"images   16x18x3 by {resample}" in prepared
     # The same images once more, from their folder and from the file: the same answers.
     again = handgrad("evaluate", "r", "--data", photographs, "--json").json
     assert again["confusion"] == everything["confusion"]

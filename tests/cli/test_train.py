@@ -414,7 +414,7 @@ def test_images_that_do_not_decode_are_all_named(handgrad, refused, paint):
     found = handgrad(
         "train", "photos", "--skip-bad", "--epochs", 1, "--json", "--set", "data.size=[16, 16]"
     ).json
-    assert found["note"].startswith("2 images were skipped, not being readable: ")
+    assert " 2 images were skipped, not being readable: " in found["note"]
     assert handgrad("evaluate", "--json").code == 0  # the recipe remembers to skip
 
 
