@@ -20,6 +20,7 @@ from handgrad.optimizers import (
     Optimizer,
     RMSProp,
 )
+from handgrad.optimizers.rules import TILE
 from handgrad.tables import from_table, members, to_table
 
 STEPS, SIZE = 5, 4
@@ -146,6 +147,15 @@ def test_the_default_numbers_are_pytorchs(torch, name):
     assert ours.weight_decay == numbers["weight_decay"]
     if "betas" in numbers:
         assert (ours.beta1, ours.beta2) == numbers["betas"]
+
+
+def test_adam_walks_over_all_of_a_long_vector():
+    """The first step goes against the sign of each number, η/(1 + ε/|g|); two tiles and a bit."""
+    size = 2 * TILE + 3
+    gradient = np.resize([1e-3, -2.0, 5.0], size)
+    (after,) = trained(Adam(0.1), [gradient], (slice(0, size),), np.zeros(size))
+    expected = -0.1 * np.sign(gradient) / (1 + 1e-8 / np.abs(gradient))
+    np.testing.assert_allclose(after, expected, rtol=1e-12)
 
 
 def test_clipping_by_the_global_norm(torch):

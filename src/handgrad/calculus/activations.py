@@ -34,9 +34,8 @@ __all__ = [
 def sigmoid(z: Array) -> Array:
     """The logistic function, ``a = 1 / (1 + e⁻ᶻ)``.
 
-    Only e^-|z| is ever computed, which cannot overflow: for z ≥ 0 it is the formula above, for
-    z < 0 the same fraction times eᶻ above and below, eᶻ / (1 + eᶻ). (|z| is written as a choice of
-    sign, so that the formula also holds for complex z, by which its derivative is verified.)
+    Where e⁻ᶻ is too large to be a number (z < -88 in float32) it is infinite, and a is 0: right to
+    less than the smallest normal number.
 
     Parameters
     ----------
@@ -49,11 +48,10 @@ def sigmoid(z: Array) -> Array:
     >>> sigmoid(np.array([-1e4, 0.0, 1e4]))
     array([0. , 0.5, 1. ])
     """
-    positive = z >= 0
-    e = np.exp(np.where(positive, -z, z))
-    a: Array = np.where(positive, 1, e)
-    a /= 1 + e
-    return a
+    with np.errstate(over="ignore"):
+        a: Array = np.exp(-z)
+    a += 1
+    return np.divide(1, a, out=a)
 
 
 def sigmoid_backward(da: Array, a: Array) -> Array:

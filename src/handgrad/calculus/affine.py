@@ -75,4 +75,4 @@ def affine_backward_parameters(dy: Array, x: Array, dW: Array, db: Array | None)
     """
     np.matmul(x.T, dy, out=dW)
     if db is not None:
-        np.sum(dy, axis=0, out=db)
+        dy.sum(axis=0, out=db)

@@ -67,6 +67,7 @@ class Network:
             )
         self.threads = 1
         self.params = self.layout.views(self.vector, len(self.architecture))
+        self._frozen: Network | None = None
         self._first = min(
             (i for i in range(len(self.architecture)) if self.layout.layer(i).stop),
             default=len(self.architecture),
@@ -165,6 +166,8 @@ class Network:
 
     def gather(self, memories: list[Any]) -> None:
         """Let each layer write its statistics of the batch that left these memories."""
+        if self.layout.size == self.layout.learned:
+            return
         for layer, memory, params in zip(self.architecture, memories, self.params, strict=True):
             layer.gather(memory, params)
 
@@ -190,7 +193,11 @@ class Network:
         The vector is shared, so that a network that is being trained can be asked at any time.
         """
         kept = tuple(layer.frozen() for layer in self.architecture)
-        return self if kept == self.architecture else Network(kept, self.shapes[0], self.vector)
+        if kept == self.architecture:
+            return self
+        if self._frozen is None:  # making it takes longer than it takes over one small image
+            self._frozen = Network(kept, self.shapes[0], self.vector)
+        return self._frozen
 
     def shared(self, total: Total, gathers: bool) -> Network:
         """The same function on one of several parts of a batch; see `Layer.shared`.

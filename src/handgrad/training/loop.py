@@ -167,7 +167,8 @@ class _Descent:
                 raise NotFiniteError(t, epoch, "the step that follows is not finite")
         if measuring:
             self.norms["update_norms"] = self._norms(g)
-        self.state.seen.add(value, int((self.loss.decide(outputs) == labels).sum()), len(labels))
+        right = int(np.count_nonzero(self.loss.decide(outputs) == labels))
+        self.state.seen.add(value, right, len(labels))
 
     def update(self) -> None:
         """Make the step."""
