@@ -11,6 +11,7 @@ import sys
 import click
 
 from handgrad import __version__
+from handgrad.cli.bench import bench
 from handgrad.cli.evaluate import evaluate
 from handgrad.cli.lists import datasets, recipes, summary
 from handgrad.cli.picture import picture
@@ -41,7 +42,10 @@ def handgrad() -> None:
     """
 
 
-for command in (train, evaluate, predict, picture, prepare, verify, summary, recipes, datasets):
+COMMANDS = (
+    train, evaluate, predict, picture, prepare, verify, bench, summary, recipes, datasets,
+)  # fmt: skip
+for command in COMMANDS:
     handgrad.add_command(command)
 
 

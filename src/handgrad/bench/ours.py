@@ -1,0 +1,146 @@
+"""Our side of a work, through the entrances that everybody uses."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import weakref
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from handgrad.arrays import Array
+from handgrad.bench.problems import Answers, Descent, Passes, Problem, Side, Start
+from handgrad.bench.reading import book_pass, how, passes
+from handgrad.bench.threads import environment
+from handgrad.experiments import limited, threads_for
+from handgrad.networks import Network
+from handgrad.storage import save_model
+from handgrad.training import by_the_book, fit
+
+__all__ = ["Process", "ours"]
+
+
+def ours(problem: Problem, threads: int, reference: bool = False) -> Side:
+    """Our side of a problem.
+
+    Parameters
+    ----------
+    threads : how many may be used
+    reference : all by the book
+    """
+    if isinstance(problem, Descent):
+        return _Descending(problem, threads, reference)
+    if isinstance(problem, Passes):
+        return _Passing(problem, threads, reference)
+    if isinstance(problem, Answers):
+        return _Answering(problem)
+    return _Starting(problem, threads)
+
+
+class _Descending:
+    """`training.fit`, without its norms, a matter of once an epoch: here an epoch is short."""
+
+    def __init__(self, problem: Descent, threads: int, reference: bool) -> None:
+        given = problem.network
+        self.problem = problem
+        self.network = Network(given.architecture, given.shapes[0], given.vector.copy())
+        self.threads = threads
+        self.how = (
+            by_the_book if reference else how(self.network, problem.loss, problem.batch, threads)
+        )
+
+    def restart(self) -> None:
+        self.network.vector[...] = self.problem.network.vector
+
+    def run(self, repeats: int) -> None:
+        p = self.problem
+        with limited(threads_for(self.network, p.batch, self.threads).blas):
+            for _ in fit(
+                self.network, p.batches, p.loss, p.optimizer,
+                epochs=repeats, gradient=self.how, norms=False,
+            ):  # fmt: skip
+                pass
+
+    def numbers(self) -> Array:
+        return self.network.vector
+
+
+class _Passing:
+    def __init__(self, problem: Passes, threads: int, reference: bool) -> None:
+        self.problem, network = problem, problem.network
+        self.gradient = network.gradient()
+        self.through = book_pass(network) if reference else passes(network, len(problem.x), threads)
+
+    def restart(self) -> None:
+        pass
+
+    def run(self, repeats: int) -> None:
+        for _ in range(repeats):
+            self.found = self.through(self.problem.x, self.problem.dy, self.gradient)
+
+    def numbers(self) -> Array:
+        y, dx = self.found
+        return np.concatenate([y.ravel(), dx.ravel(), self.gradient.vector])
+
+
+class _Answering:
+    def __init__(self, problem: Answers) -> None:
+        self.problem = problem
+
+    def restart(self) -> None:
+        pass
+
+    def run(self, repeats: int) -> None:
+        for _ in range(repeats):
+            self.found = self.problem.model.probabilities(self.problem.images)
+
+    def numbers(self) -> Array:
+        return self.found.ravel()
+
+
+class Process:
+    """A side that is a whole process each time; the last line it prints is a JSON list of numbers.
+
+    Parameters
+    ----------
+    command : with its arguments
+    threads : told to its libraries before they load
+    """
+
+    def __init__(self, command: list[str], threads: int) -> None:
+        self.command, self.environment = command, environment(threads)
+
+    def restart(self) -> None:
+        pass
+
+    def run(self, repeats: int) -> None:
+        for _ in range(repeats):
+            done = subprocess.run(
+                self.command, env=self.environment, capture_output=True, text=True, check=True
+            )
+            self.said = done.stdout
+
+    def numbers(self) -> Array:
+        return np.array(json.loads(self.said.splitlines()[-1]))
+
+
+class _Starting(Process):
+    """``handgrad predict MODEL IMAGE --json``."""
+
+    def __init__(self, problem: Start, threads: int) -> None:
+        folder = Path(tempfile.mkdtemp(prefix="handgrad-bench-"))
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        model, image = folder / "model.safetensors", folder / "image.png"
+        save_model(problem.model, model)
+        Image.fromarray(problem.pixels).save(image)
+        command = [sys.executable, "-m", "handgrad.cli", "predict", str(model), str(image)]
+        super().__init__([*command, "--json"], threads)
+
+    def numbers(self) -> Array:
+        (answer,) = json.loads(self.said)
+        return np.array(list(answer["probabilities"].values()))
