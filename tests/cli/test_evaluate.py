@@ -204,7 +204,7 @@ def test_a_summary_counts_by_hand(handgrad, lines_run):
     assert found["classes"] == list(lines_run.model.class_names)
     said = handgrad("summary", lines_run.folder)
     assert said.out.splitlines()[1].split() == [
-        "layer", "input", "output", "parameters", "memory", "flops",
+        "layer", "input", "output", "parameters", "memory", "flops", "trained",
     ]  # fmt: skip
     assert [line.split() for line in said.out.splitlines() if line.startswith("in all")] == [
         ["in", "all", "74", "112", "B", "138"]

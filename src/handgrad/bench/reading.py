@@ -9,6 +9,7 @@ from handgrad.experiments import threads_for
 from handgrad.losses import Loss
 from handgrad.networks import Gradient, Network
 from handgrad.parallel import Shards
+from handgrad.plans import Planned, Through, is_planned
 from handgrad.training import by_the_book
 from handgrad.training.gradient import HowGradient
 
@@ -27,12 +28,13 @@ def how(network: Network, loss: Loss, batch: int, threads: int) -> HowGradient:
     threads : how many may be used
     """
     shards = threads_for(network, batch, threads).shards
-    return by_the_book if shards == 1 else Shards(shards)
+    one: HowGradient = Planned() if is_planned(network) else by_the_book
+    return one if shards == 1 else Shards(shards, one)
 
 
 def passes(network: Network, batch: int, threads: int) -> Pass:
     """How a network goes forward and back where no loss is asked for."""
-    return book_pass(network)
+    return Through(network, threads) if is_planned(network) else book_pass(network)
 
 
 def book_pass(network: Network) -> Pass:

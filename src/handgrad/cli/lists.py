@@ -28,17 +28,20 @@ def summary(model: str | None, as_json: bool) -> None:
 
     from handgrad.experiments import Run
     from handgrad.networks import layer_rows
+    from handgrad.plans import WAYS, ways
 
     run = Run(model) if model else Run.newest()
     found = run.model
-    rows = layer_rows(found.network)
+    rows, read = layer_rows(found.network), ways(found.network)
     total = {
         "parameters": sum(row.parameters for row in rows),
         "bytes": sum(row.bytes for row in rows),
         "flops": sum(row.flops for row in rows),
     }
     if as_json:
-        layers = [dataclasses.asdict(row) for row in rows]
+        layers = [
+            dataclasses.asdict(row) | {"trained": way} for row, way in zip(rows, read, strict=True)
+        ]
         say_json(
             {
                 "model": str(run.model_file),
@@ -49,10 +52,12 @@ def summary(model: str | None, as_json: bool) -> None:
             }
         )
         return
-    table: list[list[Any]] = [["layer", "input", "output", "parameters", "memory", "flops"]]
-    for row in rows:
+    table: list[list[Any]] = [
+        ["layer", "input", "output", "parameters", "memory", "flops", "trained"]
+    ]
+    for row, way in zip(rows, read, strict=True):
         sizes = [f"{row.parameters:,}", _bytes(row.bytes), f"{row.flops:,}"]
-        table.append([row.layer, _shape(row.input), _shape(row.output), *sizes])
+        table.append([row.layer, _shape(row.input), _shape(row.output), *sizes, way])
     table.append(
         [
             "in all",
@@ -61,6 +66,7 @@ def summary(model: str | None, as_json: bool) -> None:
             f"{total['parameters']:,}",
             _bytes(total["bytes"]),
             f"{total['flops']:,}",
+            "",
         ]
     )
     click.echo(str(run.model_file))
@@ -72,6 +78,7 @@ def summary(model: str | None, as_json: bool) -> None:
         f"scale {made.scale}{scaled}"
     )
     click.echo(f"classes  {', '.join(found.class_names)}")
+    click.echo("trained  " + "; ".join(f"{way}: {WAYS[way]}" for way in dict.fromkeys(read)))
     click.echo(f"memory and flops are those of one image, forward, in {found.network.dtype}")
 
 

@@ -25,6 +25,7 @@ __all__ = ["train"]
 @click.option("--optimizer", help="sgd, momentum, nesterov, rmsprop, adam or adamw, afresh.")
 @click.option("--seed", type=int, help="Of everything that is drawn.")
 @click.option("--threads", type=int, help="How many; by the sizes if not given.")
+@click.option("--reference", is_flag=True, help="All by the book, and nothing by a plan.")
 @click.option("--until", metavar="FIGURE=VALUE", help="Stop when reached: train_accuracy=1.0.")
 @click.option("--out", type=click.Path(), metavar="DIR", help="The run's folder.")
 @click.option("--force", is_flag=True, help="Write into --out even if it is not empty.")
@@ -50,6 +51,7 @@ def train(
     optimizer: str | None,
     seed: int | None,
     threads: int | None,
+    reference: bool,
     until: str | None,
     out: str | None,
     force: bool,
@@ -94,6 +96,7 @@ def train(
         "optimizer.learning_rate": learning_rate,
         "seed": seed,
         "training.threads": threads,
+        "training.reference": reference or None,
         "training.until": until,
         "data.skip_bad": skip_bad or None,
     }

@@ -31,6 +31,7 @@ from handgrad.experiments.recipe import Data, Recipe, Training
 from handgrad.experiments.threads import cores, limited, threads_for
 from handgrad.networks import Model, Network
 from handgrad.parallel import Shards
+from handgrad.plans import Planned, is_planned
 from handgrad.training import (
     BatchSource,
     HowGradient,
@@ -190,7 +191,9 @@ class Experiment:
 
     def _how_gradient(self) -> HowGradient:
         shards, parts = self.threads.shards, self.recipe.training.accumulate
-        how = by_the_book if shards == 1 else Shards(shards)
+        planned = is_planned(self.network) and not self.recipe.training.reference
+        one: HowGradient = Planned() if planned else by_the_book
+        how = one if shards == 1 else Shards(shards, one)
         return how if parts == 1 else in_parts(parts, how)
 
     @property

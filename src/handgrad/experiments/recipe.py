@@ -87,6 +87,7 @@ class Training:
     epochs : passes through the data; with the full batch, one update each
     batch_size : None for the full batch
     threads : how many; None for what suits the shapes (see `threads_for`)
+    reference : compute all by the book, one layer after another, and nothing by a plan
     drop_last : leave out a last batch that is short
     accumulate : compute each batch's gradient in so many parts, which takes less memory
     test_each_epoch : report the test accuracy with every report, as some of the tutorials do;
@@ -100,6 +101,7 @@ class Training:
     epochs: int = 10
     batch_size: int | None = None
     threads: int | None = None
+    reference: bool = False
     drop_last: bool = False
     accumulate: int = 1
     test_each_epoch: bool = False

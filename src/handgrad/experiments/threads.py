@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from handgrad.networks import Network
+from handgrad.plans import is_planned
 
 __all__ = ["Threads", "answering", "cores", "limited", "threads_for"]
 
@@ -51,6 +52,8 @@ def cores() -> int:
 def threads_for(network: Network, batch: int, available: int, asked: int | None = None) -> Threads:
     """All cores within the products where those are large, else one part of the batch for each.
 
+    A network with a plan (`plans.is_planned`) is for parts: its products are small on purpose.
+
     A pure function of shapes and cores, so that the same machine gives the same bits. On small
     products threads wait for each other longer than they compute, and far longer when another
     program uses a core; so where there is little to compute one thread does it all.
@@ -68,7 +71,7 @@ def threads_for(network: Network, batch: int, available: int, asked: int | None 
         if layer.largest_product(shape, batch) >= WORTH_SHARING
     )
     threads = asked or available
-    if 2 * large > network.flops():
+    if 2 * large > network.flops() and not is_planned(network):
         return Threads(blas=threads)
     if asked or network.flops() * batch >= WORTH_SPLITTING:
         return Threads(shards=min(threads, batch))
