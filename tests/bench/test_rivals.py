@@ -24,6 +24,7 @@ from handgrad.layers import (
     LeakyReLU,
     ReLU,
     Residual,
+    Scale,
     SiLU,
 )
 from handgrad.losses import SigmoidCrossEntropy, SoftmaxCrossEntropy
@@ -71,6 +72,7 @@ def test_images_in_both_formats(images):
         (Convolution(3, offset=False), BatchNorm(keep=0.7), ReLU(), AveragePool(), Dense(3)),
         (Convolution(3, padding="valid"), LeakyReLU(0.2), Flatten(), SiLU(), Dense(3)),
         (Convolution(4, stride=2), BatchNorm(scale=False), GlobalAveragePool(), Dense(3)),
+        (Convolution(4), Flatten(), Dense(3, offset=False), Scale(0.3)),
         (
             Residual(
                 (Convolution(4), BatchNorm(offset=False), ReLU(), Convolution(4)),
@@ -79,7 +81,7 @@ def test_images_in_both_formats(images):
             Dense(3),
         ),
     ],
-    ids=["batch-norm", "valid", "stride", "residual"],
+    ids=["batch-norm", "valid", "stride", "scale", "residual"],
 )
 def test_every_translated_layer(architecture):
     problem = in_float64(descent(architecture, (7, 8, 2), 6, 3, SGD(learning_rate=0.1)))
@@ -91,6 +93,17 @@ def test_every_translated_layer(architecture):
     [
         (Momentum(learning_rate=0.1, schedule=OneCycle()), SoftmaxCrossEntropy(smoothing=0.1)),
         (Nesterov(learning_rate=0.1, weight_decay=0.2, rates={"b": 3.0}), SoftmaxCrossEntropy()),
+        (
+            Nesterov(
+                learning_rate=0.1,
+                weight_decay=0.2,
+                coupled=True,
+                rates={"b": 3.0},
+                decays={"W": 1.0, "2.b": 0.5},
+                frozen={"0.W": 0.0, "0.b": 0.4},
+            ),
+            SoftmaxCrossEntropy(),
+        ),
         (Nesterov(learning_rate=0.01), SoftmaxCrossEntropy(over="sum", penalty=0.3)),
         (Adam(learning_rate=0.01), SoftmaxCrossEntropy()),
         (AdamW(learning_rate=0.01, weight_decay=0.3), SoftmaxCrossEntropy()),

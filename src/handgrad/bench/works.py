@@ -76,8 +76,8 @@ def descent(
     """A training on random images (standard normal) with random labels, in float32."""
     generator = np.random.default_rng(0)
     network = Network(architecture, shape)
-    network.initialize(generator)
     images = generator.standard_normal((samples, *shape), dtype=np.float32)
+    network.initialize(generator, images if network.looks else None)
     labels = generator.integers(network.shapes[-1][0], size=samples)
     return Descent(network, SoftmaxCrossEntropy(), optimizer, images, labels, batch_size)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import shutil
 import sys
@@ -38,6 +39,7 @@ from handgrad.layers import (
     MaxPool,
     ReLU,
     Residual,
+    Scale,
     Sigmoid,
     SiLU,
     Tanh,
@@ -173,14 +175,15 @@ class Translation:
                 self.spatial = shape
                 if not self.dense:
                     yield nn.Flatten()
-            linear = nn.Linear(int(np.prod(shape)), layer.units)
+            linear = nn.Linear(int(np.prod(shape)), layer.units, bias=layer.offset)
             # Our rows run over H, W, C; where PyTorch flattens images, its columns over C, H, W.
             self.pairs[f"{name}W"] = (
                 linear,
                 "weight",
                 *_columns(None if self.dense else self.spatial),
             )
-            self.pairs[f"{name}b"] = (linear, "bias", _same, _same)
+            if layer.offset:
+                self.pairs[f"{name}b"] = (linear, "bias", _same, _same)
             self.spatial = None
             yield linear
         elif isinstance(layer, Convolution):
@@ -223,6 +226,8 @@ class Translation:
         elif isinstance(layer, GlobalAveragePool):
             yield nn.AdaptiveAvgPool2d(1)
             yield nn.Flatten()
+        elif isinstance(layer, Scale):
+            yield _scale(layer.factor)
         elif isinstance(layer, LeakyReLU):
             yield nn.LeakyReLU(layer.slope)
         elif isinstance(layer, ELU):
@@ -245,6 +250,14 @@ def _residual(block: Any, shortcut: Any) -> Any:
             return self.block(x) + self.shortcut(x)
 
     return Residual()
+
+
+def _scale(factor: float) -> Any:
+    class Scale(nn.Module):  # type: ignore[misc]
+        def forward(self, x: Any) -> Any:
+            return x * factor
+
+    return Scale()
 
 
 def _same(array: Array) -> Array:
@@ -271,49 +284,69 @@ def _columns(spatial: Shape | None) -> tuple[Callable[[Array], Array], Callable[
 
 
 class _Steps:
-    """Our optimizer as theirs, with our schedule, and decay apart from rule and loss."""
+    """Our optimizer as theirs: a group for each rate and decay, with our schedule."""
 
     def __init__(self, given: Optimizer, loss: Loss, pairs: dict[str, Pair], fused: bool) -> None:
         if given.clip_norm is not None:
             raise SkippedError("clip_norm is not translated")
-        self.given, adam = given, isinstance(given, Adam)
-        if adam and loss.penalty:
-            raise SkippedError("Adam with a penalty in the loss is not translated")
-        groups: dict[tuple[bool, float], list[Any]] = {}
+        adam = isinstance(given, Adam)
+        if adam and (loss.penalty or given.coupled):
+            raise SkippedError("Adam with a decay that goes through it is not translated")
+        self.given = given
+        groups: dict[tuple[float, float, float], list[Any]] = {}
+        self.frozen: list[tuple[Any, float]] = []
         for name, (module, key, _, _) in pairs.items():
             tensor = getattr(module, key)
-            last = name.rpartition(".")[2]
-            if tensor.requires_grad:
-                groups.setdefault((last == "W", given.rates.get(last, 1.0)), []).append(tensor)
-        self.factors = [factor for _, factor in groups]
-        self.decays = [0.0 if adam else given.weight_decay * weights for weights, _ in groups]
-        rate, coupled = given.learning_rate, given.weight_decay if adam else loss.penalty
+            if not isinstance(tensor, nn.Parameter):
+                continue
+            tensor.requires_grad_(True)
+            decay = given.weight_decay * _factor(given.decays, name, 0.0)
+            penalty = loss.penalty if name.endswith("W") else 0.0
+            coupled, apart = (penalty + decay, 0.0) if given.coupled else (penalty, decay)
+            rate = _factor(given.rates, name, 1.0)
+            groups.setdefault((rate, coupled, apart), []).append(tensor)
+            self.frozen.append((tensor, _factor(given.frozen, name, math.inf)))
+        self.rates, self.decays = [key[0] for key in groups], [key[2] for key in groups]
+        eta = given.learning_rate
         listed = [
-            {"params": tensors, "lr": rate * factor, "weight_decay": coupled * weights}
-            for (weights, factor), tensors in groups.items()
+            {"params": tensors, "lr": eta * rate, "weight_decay": apart if adam else coupled}
+            for (rate, coupled, apart), tensors in groups.items()
         ]
         if type(given) in (Adam, AdamW):
             own = {"betas": (given.beta1, given.beta2), "eps": given.epsilon}  # type: ignore[attr-defined]
             self.optimizer: Any = torch.optim.AdamW(listed, **own, fused=fused or None)
+            self.decays = []
         elif type(given) in (SGD, Momentum, Nesterov):
             nesterov = type(given) is Nesterov
             beta = getattr(given, "beta", 0.0)
-            self.optimizer = torch.optim.SGD(listed, rate, momentum=beta, nesterov=nesterov)
+            self.optimizer = torch.optim.SGD(listed, eta, momentum=beta, nesterov=nesterov)
         else:
             raise SkippedError(f"{given.name} is not translated")
 
+    def begin(self, t: int, total: int) -> None:
+        """Before the gradients of step ``t`` of ``total``: what is frozen needs none."""
+        self.optimizer.zero_grad()
+        for tensor, after in self.frozen:
+            if t >= after * total:
+                tensor.requires_grad_(False)
+
     def step(self, t: int, total: int) -> None:
-        """Step ``t`` of ``total``; gradients are there."""
+        """Gradients are there."""
         groups = self.optimizer.param_groups
         if self.given.schedule != Constant():
             rate = self.given.learning_rate * self.given.schedule(t, total)
-            for group, factor in zip(groups, self.factors, strict=True):
+            for group, factor in zip(groups, self.rates, strict=True):
                 group["lr"] = rate * factor
-        for group, decay in zip(groups, self.decays, strict=True):
+        for group, decay in zip(groups, self.decays, strict=False):
             if decay:
                 with torch.no_grad():
                     torch._foreach_mul_(group["params"], 1 - group["lr"] * decay)
         self.optimizer.step()
+
+
+def _factor(table: dict[str, float], name: str, other: float) -> float:
+    """What a table says of ``0.W``: by its own name, else by ``W``."""
+    return table.get(name, table.get(name.rpartition(".")[2], other))
 
 
 class _Descending:
@@ -355,7 +388,7 @@ class _Descending:
                     x, y = x[chosen], y[chosen]
                 if self.viewed:
                     x = x.permute(0, 3, 1, 2)
-                self.steps.optimizer.zero_grad()
+                self.steps.begin(t, total)
                 self.loss(x, y).backward()
                 self.steps.step(t, total)
                 t += 1
