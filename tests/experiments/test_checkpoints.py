@@ -33,7 +33,7 @@ WAYS = {
     "moving average": {"averaging": {"kind": "moving average"}},
     "lookahead": {"averaging": {"kind": "lookahead", "every": 2}},
     "in two shards": {"training.threads": 2},
-    "in parts": {"training.accumulate": 3},
+    "in groups": {"training.group": 3},
     "patience": {"training.patience": 1, "training.every": 1},
     "full batch": {"training.batch_size": None, "training.epochs": 9},
     "all reported, few measured": {"training.every": 2, "training.norms": True},

@@ -22,7 +22,7 @@ from handgrad.losses import SoftmaxCrossEntropy
 from handgrad.networks import Network
 from handgrad.optimizers import Momentum
 from handgrad.parallel import Shards
-from handgrad.training import by_the_book, fit
+from handgrad.training import by_the_book, fit, in_groups
 
 K = 3
 
@@ -65,6 +65,17 @@ def test_shards_compute_what_one_hand_computes(loss, n, threads):
     found = computed(Shards(threads), made(), loss, n)
     for one, other in zip(expected, found, strict=True):
         np.testing.assert_allclose(other, one, rtol=1e-10, atol=1e-12)
+
+
+def test_each_group_of_a_batch_is_split_over_the_shards():
+    """Batch normalization has the statistics of its group, whoever computes which part of it."""
+    loss = SoftmaxCrossEntropy()
+    expected = computed(in_groups(4), made(), loss, 9)
+    found = computed(in_groups(4, Shards(2)), made(), loss, 9)
+    for one, other in zip(expected, found, strict=True):
+        np.testing.assert_allclose(other, one, rtol=1e-10, atol=1e-12)
+    whole = computed(by_the_book, made(), loss, 9)
+    assert not np.allclose(whole[1], found[1], rtol=1e-3)
 
 
 def test_in_float32_they_agree_to_its_precision():

@@ -40,7 +40,7 @@ from handgrad.training import (
     accuracy,
     by_the_book,
     fit,
-    in_parts,
+    in_groups,
     keep_best,
     penalty,
     stop_at,
@@ -190,11 +190,11 @@ class Experiment:
         )
 
     def _how_gradient(self) -> HowGradient:
-        shards, parts = self.threads.shards, self.recipe.training.accumulate
+        shards, group = self.threads.shards, self.recipe.training.group
         planned = is_planned(self.network) and not self.recipe.training.reference
         one: HowGradient = Planned() if planned else by_the_book
         how = one if shards == 1 else Shards(shards, one)
-        return how if parts == 1 else in_parts(parts, how)
+        return how if group is None else in_groups(group, how)
 
     @property
     def epochs(self) -> float:

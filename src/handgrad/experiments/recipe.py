@@ -89,7 +89,9 @@ class Training:
     threads : how many; None for what suits the shapes (see `threads_for`)
     reference : compute all by the book, one layer after another, and nothing by a plan
     drop_last : leave out a last batch that is short
-    accumulate : compute each batch's gradient in so many parts, which takes less memory
+    group : compute each batch's gradient a group of at most so many samples after the other, which
+        takes less memory; batch normalization then normalizes over a group. None for the whole
+        batch. See `in_groups`.
     test_each_epoch : report the test accuracy with every report, as some of the tutorials do;
         nothing is chosen by it
     every : measure validation and test with every so many reports
@@ -103,7 +105,7 @@ class Training:
     threads: int | None = None
     reference: bool = False
     drop_last: bool = False
-    accumulate: int = 1
+    group: int | None = None
     test_each_epoch: bool = False
     every: int = 1
     until: str | None = None
@@ -111,7 +113,7 @@ class Training:
     norms: bool | None = None
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "threads", "accumulate", "every", "patience"):
+        for name in ("epochs", "batch_size", "threads", "group", "every", "patience"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name} = {value}; expected at least 1")

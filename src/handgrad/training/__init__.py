@@ -4,7 +4,7 @@
 Experiments and the command line loop over what it yields; it writes no file and prints nothing.
 """
 
-from handgrad.training.gradient import HowGradient, by_the_book, in_parts, penalty
+from handgrad.training.gradient import HowGradient, by_the_book, in_groups, penalty
 from handgrad.training.loop import BatchSource, fit
 from handgrad.training.metrics import (
     ClassScore,
@@ -30,7 +30,7 @@ __all__ = [
     "class_scores",
     "confusion_matrix",
     "fit",
-    "in_parts",
+    "in_groups",
     "keep_best",
     "penalty",
     "stop_at",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Protocol
 
@@ -11,7 +12,7 @@ from handgrad.arrays import Array
 from handgrad.losses import Loss
 from handgrad.networks import Draws, Gradient, Network
 
-__all__ = ["HowGradient", "by_the_book", "in_parts", "penalty"]
+__all__ = ["HowGradient", "by_the_book", "in_groups", "penalty"]
 
 
 class HowGradient(Protocol):
@@ -67,21 +68,24 @@ def penalty(network: Network, loss: Loss, gradient: Gradient | None = None) -> f
     return total
 
 
-def in_parts(parts: int, how: HowGradient = by_the_book) -> HowGradient:
-    """The same gradient with less memory: one part of the batch after the other, added up.
+def in_groups(size: int, how: HowGradient = by_the_book) -> HowGradient:
+    """The same gradient a group after the other, added up: less memory, and statistics of their own.
 
-    The mean over a batch of N is Σ_p n_p/N times the mean over part p; draws are made for the whole
-    batch and sliced. What normalizes over a batch normalizes over a part of it.
+    The mean over a batch of N is Σ_p n_p/N times the mean over group p; draws are made for the
+    whole batch and sliced. What normalizes over a batch normalizes over a group of it, and gathers
+    its running statistics from each in turn: often called ghost batch normalization.
 
     Parameters
     ----------
-    parts : how many; a batch with fewer samples has one a sample
-    how : how the gradient of a part is computed
-    """
-    if parts < 1:
-        raise ValueError(f"parts = {parts}; expected at least 1")
+    size : the most samples of a group; the groups of a batch are as equal as they can be
+    how : how the gradient of a group is computed
 
-    def gradient_in_parts(
+    Source: Hoffer, Hubara, Soudry, Train longer, generalize better (2017), arXiv 1705.08741.
+    """
+    if size < 1:
+        raise ValueError(f"size = {size}; expected at least 1")
+
+    def gradient_in_groups(
         network: Network,
         loss: Loss,
         x: Array,
@@ -91,7 +95,7 @@ def in_parts(parts: int, how: HowGradient = by_the_book) -> HowGradient:
     ) -> tuple[float, Array]:
         total, summed, outputs = 0.0, np.zeros_like(gradient.vector), []
         bare = replace(loss, penalty=0.0)  # it is of the whole batch, once
-        for places in np.array_split(np.arange(len(x)), min(parts, len(x))):
+        for places in np.array_split(np.arange(len(x)), math.ceil(len(x) / size)):
             own = slice(int(places[0]), int(places[-1]) + 1)
             drawn = draws and [tuple(array[own] for array in arrays) for arrays in draws]
             value, out = how(network, bare, x[own], labels[own], drawn, gradient)
@@ -102,4 +106,4 @@ def in_parts(parts: int, how: HowGradient = by_the_book) -> HowGradient:
         gradient.vector[...] = summed
         return total + penalty(network, loss, gradient), np.concatenate(outputs)
 
-    return gradient_in_parts
+    return gradient_in_groups
