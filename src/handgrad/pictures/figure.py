@@ -54,10 +54,17 @@ class Picture(Figure):
     ----------
     width, height : inches, 100 dots each
     options : what `matplotlib.figure.Figure` takes besides
+
+    Attributes
+    ----------
+    alt : what is seen, in a sentence or two, for who cannot see it
+    numbers : rows of text, the first one the header: what a reader may want to copy; None for none
     """
 
     def __init__(self, width: float, height: float, **options: Any) -> None:
         super().__init__(figsize=(width, height), dpi=100, **options)
+        self.alt = ""
+        self.numbers: list[list[str]] | None = None
         FigureCanvasAgg(self)
 
     def settle(self) -> None:
