@@ -29,7 +29,7 @@ from handgrad.layers import (
     Uniform,
 )
 from handgrad.losses import CrossEntropy, SoftmaxCrossEntropy
-from handgrad.networks import Model, Network, layer_rows
+from handgrad.networks import InBatches, Model, Network, layer_rows
 from handgrad.optimizers import SGD, AdamW
 from handgrad.tables import members
 from handgrad.training import by_the_book, fit
@@ -247,7 +247,8 @@ def test_frozen_it_predicts_without_chance_and_shares_its_vector():
     h = np.maximum(x.reshape(8, -1) @ network.params[2].W + network.params[2].b, 0)
     expected = h @ network.params[4].W + network.params[4].b
     np.testing.assert_allclose(network.outputs(x), expected, rtol=1e-12)
-    np.testing.assert_allclose(network.outputs(x, at_once=3), expected, rtol=1e-12)
+    network.how_outputs = InBatches(at_once=3)
+    np.testing.assert_allclose(network.outputs(x), expected, rtol=1e-12)
     assert network.outputs(x[:0]).shape == (0, 3)
 
 
@@ -315,14 +316,14 @@ def test_several_threads_give_the_same_answers_in_their_order(images):
     x = np.random.default_rng(1).normal(size=(images, 2))
     alone = network.outputs(x)
     assert alone.shape == (images, 3)
-    network.threads = 4
     for at_once in (1, 2, 1000):
-        np.testing.assert_allclose(network.outputs(x, at_once), alone, rtol=1e-12)
+        network.how_outputs = InBatches(threads=4, at_once=at_once)
+        np.testing.assert_allclose(network.outputs(x), alone, rtol=1e-12)
 
 
 def test_threads_keep_what_is_asked_of_errors():
     network = Network((Dense(1),), (1,), np.array([1e300, 0]))
-    network.threads = 2
+    network.how_outputs = InBatches(threads=2)
     with np.errstate(over="ignore"):
         assert np.isinf(network.outputs(np.full((3, 1), 1e300))).all()
     with np.errstate(over="raise"), pytest.raises(FloatingPointError):

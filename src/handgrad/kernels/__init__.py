@@ -6,13 +6,14 @@ buffers of a few samples, and is a list of `Call`s that is made once for a shape
 of layers.
 """
 
-from handgrad.kernels.calls import Call, Workspace, blocks, dot, maximum, run
+from handgrad.kernels.calls import PAGES, Call, Workspace, blocks, dot, maximum, run
 from handgrad.kernels.convolution import (
     convolve,
     convolve_backward,
     fits_winograd,
     winograd_border,
 )
+from handgrad.kernels.forward import gathered, largest, pooled_tiles, taps
 from handgrad.kernels.gelu import GELU, gelu, gelu_backward
 from handgrad.kernels.maps import Maps
 from handgrad.kernels.patches import Patches
@@ -21,6 +22,7 @@ from handgrad.kernels.winograd import Filters, Winograd, tiles_at_a_time, tiles_
 
 __all__ = [
     "GELU",
+    "PAGES",
     "Call",
     "Filters",
     "Maps",
@@ -33,10 +35,14 @@ __all__ = [
     "convolve_backward",
     "dot",
     "fits_winograd",
+    "gathered",
     "gelu",
     "gelu_backward",
+    "largest",
     "maximum",
+    "pooled_tiles",
     "run",
+    "taps",
     "tiles_at_a_time",
     "tiles_of",
     "winograd_border",

@@ -11,11 +11,16 @@ from numpy.typing import DTypeLike
 
 from handgrad.arrays import Array, Shape
 
-__all__ = ["Call", "Workspace", "blocks", "dot", "maximum", "run"]
+__all__ = ["PAGES", "Call", "Workspace", "blocks", "dot", "maximum", "run"]
 
 BLOCK = 2**15
 """How many numbers are worked on at a time, so that they stay in the cache of a processor's
 core."""
+
+LINE = 64
+"""Bytes of a line of the cache, and of the longest vectors of a processor."""
+PAGES = 2**23
+"""Bytes for which NumPy asks for large pages, with some room."""
 
 Call = tuple[Callable[..., object], tuple[Any, ...]]
 """A function and its arguments; in those of a NumPy function the last one is where it writes."""
@@ -61,11 +66,17 @@ class Workspace:
 
     A fresh large array costs a page fault for every 4 KiB that are written; the same one again, and
     soon, is still in the processor's cache.
+
+    Parameters
+    ----------
+    dtype : of the arrays, where they ask for no other
+    block : bytes of the blocks from which arrays are cut; of `PAGES` where they are to last
     """
 
-    def __init__(self, dtype: DTypeLike) -> None:
-        self.dtype = np.dtype(dtype)
+    def __init__(self, dtype: DTypeLike, block: int = 0) -> None:
+        self.dtype, self.block = np.dtype(dtype), block
         self._arrays: dict[tuple[str, Shape, np.dtype[Any]], Array] = {}
+        self._block = np.empty(0, np.uint8)
 
     def array(self, role: str, shape: Shape, dtype: DTypeLike | None = None) -> Array:
         """The array of this role and shape, zeros when it is first asked for.
@@ -76,5 +87,25 @@ class Workspace:
         """
         key = role, shape, self.dtype if dtype is None else np.dtype(dtype)
         if key not in self._arrays:
-            self._arrays[key] = np.zeros(shape, key[2])
+            self._arrays[key] = self.fresh(shape, key[2])
         return self._arrays[key]
+
+    def fresh(self, shape: Shape, dtype: DTypeLike | None = None) -> Array:
+        """A new array, zeros, which begins with a line of the cache.
+
+        It is cut from a block so large that NumPy asks for large pages: with small ones a processor
+        spends time on finding where each of them lies.
+
+        >>> work = Workspace(np.float32)
+        >>> [work.fresh((3, 5)).ctypes.data % 64 for _ in range(3)]
+        [0, 0, 0]
+        """
+        kind = self.dtype if dtype is None else np.dtype(dtype)
+        size = math.prod(shape) * kind.itemsize
+        if size + LINE > len(self._block):
+            self._block = np.empty(max(self.block, size + LINE), np.uint8)
+        start = -self._block.ctypes.data % LINE
+        piece, self._block = np.split(self._block[start:], [size])
+        array: Array = piece.view(kind).reshape(shape)
+        array[...] = 0
+        return array

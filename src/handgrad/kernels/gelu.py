@@ -56,14 +56,19 @@ class GELU:
     def __init__(self, work: Workspace) -> None:
         self.work = work
 
-    def forward(self, z: Array, a: Array, slope: Array) -> list[Call]:
-        """The calls from z to a and its derivative, both overwritten; all of one shape."""
+    def forward(self, z: Array, a: Array, slope: Array | None = None) -> list[Call]:
+        """The calls from z to a and its derivative, both overwritten; all of one shape.
+
+        Parameters
+        ----------
+        slope : None where nobody asks for the derivative
+        """
         calls: list[Call] = []
         for rows in blocks(z.shape):
-            calls += self._block(z[rows], a[rows], slope[rows])
+            calls += self._block(z[rows], a[rows], None if slope is None else slope[rows])
         return calls
 
-    def _block(self, z: Array, a: Array, slope: Array) -> list[Call]:
+    def _block(self, z: Array, a: Array, slope: Array | None) -> list[Call]:
         m, e, t, h = (self.work.array(f"gelu {name}", z.shape) for name in "meth")
         a1, a2, a3, a4, a5 = (0.5 * c for c in POLYNOMIAL)
         calls: list[Call] = [
@@ -78,12 +83,22 @@ class GELU:
         ]
         for c in (a4, a3, a2, a1):
             calls += [(np.add, (h, c, h)), (np.multiply, (h, t, h))]
-        return [
-            *calls,
+        calls += [
             (np.multiply, (h, e, h)),  # Φ(-|z|)
             (np.multiply, (m, h, m)),
+        ]
+        if slope is not None:
+            calls += self._slope(z, e, h, slope)
+        return [
+            *calls,
             (maximum, (z, self.work.array("gelu zero", z.shape), a)),
             (np.subtract, (a, m, a)),
+        ]
+
+    @staticmethod
+    def _slope(z: Array, e: Array, h: Array, slope: Array) -> list[Call]:
+        """From e^(-z²/2) and Φ(-|z|), both overwritten, to the derivative."""
+        return [
             (np.multiply, (e, 1 / math.sqrt(2 * math.pi), e)),
             (np.multiply, (e, z, e)),  # z φ(z)
             (np.subtract, (0.5, h, h)),

@@ -39,6 +39,11 @@ class Maps(NamedTuple):
         return self.inside.reshape(*self.inside.shape[:2], -1)
 
     @property
+    def lines(self) -> Array:
+        """(H, W·n·C): the same, a row of pixels one row: the longest that is in one piece."""
+        return self.inside.reshape(len(self.inside), -1)
+
+    @property
     def seen(self) -> Array:
         """(rows, columns, n·C): the maps with their border."""
         return self.whole.reshape(*self.whole.shape[:2], -1)

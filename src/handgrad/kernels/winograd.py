@@ -45,6 +45,7 @@ Source: Lavin, Gray, Fast Algorithms for Convolutional Neural Networks, arXiv 15
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -52,7 +53,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import DTypeLike
 
 from handgrad.arrays import Array
-from handgrad.kernels.calls import Call, Workspace
+from handgrad.kernels.calls import PAGES, Call, Workspace
 
 __all__ = ["Filters", "Winograd", "tiles_at_a_time", "tiles_of"]
 
@@ -60,8 +61,10 @@ TILE = 4
 """Outputs of a tile, on a side."""
 SEEN = 6
 """Inputs that a tile sees, on a side."""
-ONES = SEEN + 1
-"""The place (1, 1) of a tile, whose column in Aᵀ is all ones."""
+GAP = 80
+"""Numbers between what belongs to one row of a tile, and to the next."""
+ONES = 1
+"""The row and the column of a tile's place (1, 1), whose columns in Aᵀ are all ones."""
 
 A = np.array(
     [[1, 0, 0, 0], [1, 1, 1, 1], [1, -1, 1, -1], [1, 2, 4, 8], [1, -2, 4, -8], [0, 0, 0, 1]], float
@@ -115,8 +118,10 @@ class Filters:
 
     def __init__(self, C: int, O: int, dtype: DTypeLike) -> None:
         self.C, self.O, self.dtype = C, O, np.dtype(dtype)
-        self.U, self.dU, self.part = (np.zeros((SEEN**2, C, O), dtype) for _ in range(3))
-        self.UT = np.zeros((SEEN**2, O, C), dtype)  # laid out anew: BLAS reads it faster than U.T
+        work = Workspace(dtype, PAGES)
+        self.U, self.dU = (work.fresh((SEEN**2, C, O)) for _ in range(2))
+        self.part = work.fresh((SEEN, C, O))
+        self.UT = work.fresh((SEEN**2, O, C))  # laid out anew: BLAS reads it faster than U.T
         self.b, self.db, self.db_part = (np.zeros(O, dtype) for _ in range(3))
         self.GG = np.kron(G, G).astype(dtype)
 
@@ -138,8 +143,10 @@ class Filters:
 class Winograd:
     """A 3x3 convolution with stride 1 of a few samples, planned; the derivation is above.
 
-    Tiles are worked on in strips, so many rows of tiles at a time that the 36 products of a strip
-    are large enough for BLAS and its numbers still lie in the processor's cache.
+    Tiles are worked on in strips, so many rows of tiles at a time that the products of a strip are
+    large enough for BLAS; and in a strip one row of places after the other, the first of all its
+    tiles, then the second. V and M of six places still lie in the processor's cache when they are
+    read. To keep V of all places for the way back takes longer than to make it again.
 
     Parameters
     ----------
@@ -147,14 +154,10 @@ class Winograd:
     n : samples
     filters : shared by all that convolve with them
     work : for what is needed for a moment
-    keep : whether the transformed input is kept for the way back, or made a second time then
     """
 
-    def __init__(
-        self, height: int, width: int, n: int, filters: Filters, work: Workspace, keep: bool = False
-    ) -> None:
+    def __init__(self, height: int, width: int, n: int, filters: Filters, work: Workspace) -> None:
         self.height, self.width, self.filters, self.work = height, width, filters, work
-        self.keep = keep
         self.down, self.across = tiles_of(height), tiles_of(width)
         self.columns = TILE * self.across + SEEN - TILE
         self.nC, self.nO = n * filters.C, n * filters.O
@@ -165,17 +168,15 @@ class Winograd:
             if self.down % rows == 0 and (rows == 1 or rows * self.across * n <= enough)
         )
         self.strips = range(0, self.down, self.rows)
+        self.places = [slice(i, i + SEEN) for i in range(0, SEEN**2, SEEN)]  # row by row of a tile
         dtype = filters.dtype
         self.BT, self.B, self.AT, self.A = (
             np.ascontiguousarray(m, dtype) for m in (B.T, B, A.T, A)
         )
-        shape = (SEEN, SEEN, self.across, self.rows * self.nC)
-        if keep:
-            self.V = [np.empty(shape, dtype) for _ in self.strips]
-        else:
-            self.V = [work.array("V", shape)] * len(self.strips)
-        self.M = work.array("M", (SEEN, SEEN, self.across, self.rows * self.nO))
-        self.Y = work.array("Y", (SEEN, TILE * self.across, self.rows, self.nO))
+        self.T = self._array("T", self.columns, self.rows * self.nC)
+        self.V = self._array("V", self.across, self.rows * self.nC)
+        self.M = self._array("M", self.across, self.rows * self.nO)
+        self.Y = self._array("Y", TILE * self.across, self.rows * self.nO)
 
     @property
     def seen(self) -> tuple[int, int]:
@@ -189,19 +190,23 @@ class Winograd:
         Parameters
         ----------
         x : (rows, columns, n·C) with those of `seen`, the image with its padding, and zeros where
-        tiles see beyond y : (height, width, n·O), overwritten
+            tiles see beyond
+        y : (height, width, n·O), overwritten
         """
         f, calls = self.filters, list[Call]()
-        M, Y = self._products(self.M, f.O), self.Y
-        for first, V in zip(self.strips, self.V, strict=True):
-            calls += self._transform(x, first, V)
-            calls += [
-                (np.matmul, (self._products(V, f.C), f.U, M)),
-                (np.add, (M[ONES], f.b, M[ONES])),
-                (np.matmul, (self.AT, self.M.swapaxes(1, 2), self._tiles(Y))),
-            ]
-            for rows, tiles, size in self._outputs(y, first):
-                calls.append((np.matmul, (self.AT[:size], tiles, rows)))
+        V, M = self.V.reshape(SEEN, -1, f.C), self.M.reshape(SEEN, -1, f.O)  # what is multiplied
+        tiles, Y = self.M.swapaxes(0, 1), self.Y.reshape(SEEN, self.across, TILE, -1)
+        for first in self.strips:
+            calls.append(self._read(x, first))
+            for i, places in enumerate(self.places):
+                calls += [
+                    self._along(i),
+                    (np.matmul, (V, f.U[places], M)),
+                    *([(np.add, (M[ONES], f.b, M[ONES]))] if i == ONES else []),
+                    (np.matmul, (self.AT, tiles, Y[i])),
+                ]
+            for rows, seen, size in self._outputs(y, first):
+                calls.append((np.matmul, (self.AT[:size], seen, rows)))
         return calls
 
     def backward(self, dy: Array, x: Array, dx: Array | None) -> list[Call]:
@@ -214,39 +219,43 @@ class Winograd:
         dx : shape of x, overwritten; None where it is not wanted
         """
         f, calls = self.filters, list[Call]()
-        M, Y = self._products(self.M, f.O), self.Y
-        for first, V in zip(self.strips, self.V, strict=True):
-            if not self.keep:
-                calls += self._transform(x, first, V)
-            for rows, tiles, size in self._outputs(dy, first):
-                calls.append((np.matmul, (self.A[:, :size], rows, tiles)))
+        V, M = self.V.reshape(SEEN, -1, f.C), self.M.reshape(SEEN, -1, f.O)  # what is multiplied
+        tiles, Y = self.M.swapaxes(0, 1), self.Y.reshape(SEEN, self.across, TILE, -1)
+        for first in self.strips:
+            calls.append(self._read(x, first))
+            for rows, seen, size in self._outputs(dy, first):
+                calls.append((np.matmul, (self.A[:, :size], rows, seen)))
             if self.width % TILE:
-                calls.append((np.copyto, (Y[:, self.width :], 0)))
-            calls += [
-                (np.matmul, (self.A, self._tiles(Y), self.M.swapaxes(1, 2))),
-                (np.matmul, (self._products(V, f.C).swapaxes(1, 2), M, f.part)),
-                (np.add, (f.dU, f.part, f.dU)),
-                (np.add.reduce, (M[ONES], 0, None, f.db_part)),
-                (np.add, (f.db, f.db_part, f.db)),
-            ]
+                calls.append((np.copyto, (self.Y[:, self.width :], 0)))
+            for i, places in enumerate(self.places):
+                calls += [
+                    self._along(i),
+                    (np.matmul, (self.A, Y[i], tiles)),
+                    (np.matmul, (V.swapaxes(1, 2), M, f.part)),
+                    (np.add, (f.dU[places], f.part, f.dU[places])),
+                ]
+                if i == ONES:
+                    calls.append((np.add.reduce, (M[ONES], 0, None, f.db_part)))
+                    calls.append((np.add, (f.db, f.db_part, f.db)))
+                if dx is not None:
+                    calls.append((np.matmul, (M, f.UT[places], V)))
+                    calls += self._spread_along(i)
             if dx is not None:
-                calls.append((np.matmul, (M, f.UT, self._products(V, f.C))))
-                calls += self._spread(V, first, dx)
+                calls += self._spread_down(first, dx)
         return calls
 
-    @staticmethod
-    def _products(V: Array, channels: int) -> Array:
-        """(36, tiles·n, channels): what is multiplied for each place of a tile."""
-        return V.reshape(SEEN**2, -1, channels)
+    def _array(self, role: str, *shape: int) -> Array:
+        """(6, …), for each row or column of a tile one, with a gap in between.
 
-    def _tiles(self, Y: Array) -> Array:
-        """(6, across, 4, rows·n·O): a strip between its two transforms, its columns in tiles."""
-        return Y.reshape(SEEN, self.across, TILE, -1)
+        Six runs a multiple of 4096 bytes apart would take each other's place in the cache.
+        """
+        size = math.prod(shape)
+        return self.work.array(role, (SEEN, size + GAP))[:, :size].reshape(SEEN, *shape)
 
     def _outputs(self, y: Array, first: int) -> Iterator[tuple[Array, Array, int]]:
         """A strip's rows of y and of Y, tile by tile, and how many rows a tile has: the last may
         have less than four."""
-        Y = self.Y.transpose(2, 1, 0, 3)[:, : self.width]  # rows of tiles, columns, 6, n·O
+        Y = self._down(self.Y)[:, : self.width]  # rows of tiles, columns, 6, n·O
         whole = min(first + self.rows, self.height // TILE) - first
         if whole > 0:
             rows = y[TILE * first : TILE * (first + whole)]
@@ -256,39 +265,45 @@ class Winograd:
             rows = y[TILE * (first + whole) :]
             yield rows[None].swapaxes(1, 2), Y[whole:], len(rows)
 
-    def _transform(self, x: Array, first: int, V: Array) -> list[Call]:
-        """V = Bᵀ x B for each tile of a strip: first along its rows, then along its columns."""
-        T = self.work.array("T", (SEEN, self.columns, self.rows, self.nC))
-        down = sliding_window_view(x, SEEN, axis=0)[::TILE].swapaxes(2, 3)
-        along = T.reshape(SEEN, self.columns, -1)
-        along = sliding_window_view(along, SEEN, axis=1)[:, ::TILE].swapaxes(2, 3)
-        return [
-            (np.matmul, (self.BT, down[first : first + self.rows], T.transpose(2, 1, 0, 3))),
-            (np.matmul, (self.BT, along, V.swapaxes(1, 2))),
-        ]
+    def _down(self, T: Array) -> Array:
+        """(rows, columns, 6, n·C): a strip between its two transforms, each column of a tile."""
+        return T.reshape(*T.shape[:2], self.rows, -1).transpose(2, 1, 0, 3)
 
-    def _spread(self, dV: Array, first: int, dx: Array) -> list[Call]:
-        """dx = B dV Bᵀ, summed where tiles overlap: the transpose of `_transform`.
+    def _read(self, x: Array, first: int) -> Call:
+        """T = Bᵀ x for each tile of a strip, down its columns."""
+        down = sliding_window_view(x, SEEN, axis=0)[::TILE].swapaxes(2, 3)
+        return np.matmul, (self.BT, down[first : first + self.rows], self._down(self.T))
+
+    def _along(self, i: int) -> Call:
+        """Row i of V = T B for each tile of a strip, along its rows."""
+        along = sliding_window_view(self.T[i], SEEN, axis=0)[::TILE].swapaxes(1, 2)
+        return np.matmul, (self.BT, along, self.V.swapaxes(0, 1))
+
+    def _spread_along(self, i: int) -> list[Call]:
+        """Row i of dT = dV Bᵀ, summed where tiles overlap: the transpose of `_along`.
 
         The first four of a tile's six places are its own; the last two are also the first two of
         the next tile, to which they are added.
         """
-        rows, columns, across = self.rows, self.columns, self.across
-        T = self.work.array("T", (SEEN, columns, rows, self.nC))
-        own = T.reshape(SEEN, columns, -1)[:, : TILE * across].reshape(SEEN, across, TILE, -1)
-        over = self.work.array("over columns", (SEEN, across, SEEN - TILE, rows * self.nC))
-        calls: list[Call] = [
-            (np.matmul, (self.B[:TILE], dV.swapaxes(1, 2), own)),
-            (np.matmul, (self.B[TILE:], dV.swapaxes(1, 2), over)),
-            (np.add, (own[:, 1:, : SEEN - TILE], over[:, :-1], own[:, 1:, : SEEN - TILE])),
-            (np.copyto, (T.reshape(SEEN, columns, -1)[:, TILE * across :], over[:, -1])),
+        dT, dV, end = self.T[i], self.V.swapaxes(0, 1), TILE * self.across
+        own = dT[:end].reshape(self.across, TILE, -1)
+        over = self.work.array("over columns", (self.across, SEEN - TILE, dT.shape[1]))
+        return [
+            (np.matmul, (self.B[:TILE], dV, own)),
+            (np.matmul, (self.B[TILE:], dV, over)),
+            (np.add, (own[1:, : SEEN - TILE], over[:-1], own[1:, : SEEN - TILE])),
+            (np.copyto, (dT[end:], over[-1])),
         ]
+
+    def _spread_down(self, first: int, dx: Array) -> list[Call]:
+        """dx = B dT, summed likewise, and from a strip to the next: the transpose of `_read`."""
+        rows, columns = self.rows, self.columns
         begin, end = TILE * first, TILE * (first + rows)
         own = dx[begin:end].reshape(rows, TILE, columns, self.nC)
         over = self.work.array("over rows", (rows, SEEN - TILE, columns, self.nC))
         before = self.work.array("over strips", (SEEN - TILE, columns, self.nC))
-        down = T.transpose(2, 1, 0, 3)
-        calls += [
+        down = self._down(self.T)
+        calls: list[Call] = [
             (np.matmul, (self.B[:TILE], down, own.swapaxes(1, 2))),
             (np.matmul, (self.B[TILE:], down, over.swapaxes(1, 2))),
             (np.add, (own[1:, : SEEN - TILE], over[:-1], own[1:, : SEEN - TILE])),

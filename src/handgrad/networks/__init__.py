@@ -6,6 +6,7 @@ Training changes a network's vector; storage saves a model; every face that pred
 
 from handgrad.networks.model import Model, Prediction
 from handgrad.networks.network import Draws, Gradient, Network
+from handgrad.networks.outputs import HowForward, InBatches, forward_by_the_book
 from handgrad.networks.rows import LayerRow, layer_rows
 from handgrad.networks.views import VIEWS, Views, weighted_views
 
@@ -13,11 +14,14 @@ __all__ = [
     "VIEWS",
     "Draws",
     "Gradient",
+    "HowForward",
+    "InBatches",
     "LayerRow",
     "Model",
     "Network",
     "Prediction",
     "Views",
+    "forward_by_the_book",
     "layer_rows",
     "weighted_views",
 ]

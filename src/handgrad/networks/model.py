@@ -115,6 +115,8 @@ class Model:
                 f"this model expects {self.preparation.shape}"
             )
         dtype = self.network.dtype
+        if self.views == "none":
+            return self.network.outputs(numbers(images, self.preparation, dtype))
         # The images are mirrored, not their numbers, which may stand column by column.
         parts = (
             weight * self.network.outputs(numbers(view, self.preparation, dtype))

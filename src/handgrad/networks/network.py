@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +12,7 @@ from handgrad.arrays import Array, Layout, Shape
 from handgrad.calculus.normalization import Total
 from handgrad.errors import RecipeError
 from handgrad.layers import Layer, backward_through, forward_through
+from handgrad.networks.outputs import InBatches
 
 __all__ = ["Draws", "Gradient", "Network"]
 
@@ -42,7 +41,7 @@ class Network:
     layout : `Layout`, which name stands where in the vector
     params : a tuple of `Numbers`, the named views of each layer: ``network.params[0].W``
     shapes : the shape of one sample before each layer, and after the last
-    threads : in which `outputs` goes through its batches; 1 until somebody plans otherwise
+    how_outputs : how `outputs` is computed: by the book, until somebody hands in another way
 
     >>> from handgrad.layers import Dense, ReLU
     >>> network = Network((Dense(6), ReLU(), Dense(2)), (3, 3, 1))
@@ -65,7 +64,7 @@ class Network:
             raise RecipeError(
                 f"a vector of {self.vector.size} numbers; this architecture has {self.layout.size}"
             )
-        self.threads = 1
+        self.how_outputs = InBatches()
         self.params = self.layout.views(self.vector, len(self.architecture))
         self._frozen: Network | None = None
         self._first = min(
@@ -171,32 +170,19 @@ class Network:
         for layer, memory, params in zip(self.architecture, memories, self.params, strict=True):
             layer.gather(memory, params)
 
-    def outputs(self, x: Array, at_once: int = 1000) -> Array:
-        """What the network says of images, frozen, in batches of ``at_once``; keeps no memory."""
-        frozen = self.frozen()
-        if not len(x):
-            return np.zeros((0, *self.shapes[-1]), self.dtype)
-        size = min(at_once, math.ceil(len(x) / self.threads))
-        batches = [x[i : i + size] for i in range(0, len(x), size)]
-        asked = np.geterr()  # which a thread does not inherit
-
-        def answers(batch: Array) -> Array:
-            with np.errstate(**asked):
-                return frozen.forward(batch)[0]
-
-        with ThreadPoolExecutor(self.threads) as pool:
-            return np.concatenate(list(pool.map(answers, batches)))
+    def outputs(self, x: Array) -> Array:
+        """What the network says of images, frozen: (N, …), computed as `how_outputs` says."""
+        return self.how_outputs(self.frozen(), x)
 
     def frozen(self) -> Network:
         """The same function as it predicts: layers that only serve training do nothing.
 
         The vector is shared, so that a network that is being trained can be asked at any time.
         """
-        kept = tuple(layer.frozen() for layer in self.architecture)
-        if kept == self.architecture:
-            return self
         if self._frozen is None:  # making it takes longer than it takes over one small image
-            self._frozen = Network(kept, self.shapes[0], self.vector)
+            kept = tuple(layer.frozen() for layer in self.architecture)
+            same = kept == self.architecture
+            self._frozen = self if same else Network(kept, self.shapes[0], self.vector)
         return self._frozen
 
     def shared(self, total: Total, gathers: bool) -> Network:

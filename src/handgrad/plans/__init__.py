@@ -5,9 +5,20 @@ a time. `Planned` is handed to training in place of `by_the_book`; `ways` says h
 read. Layers know nothing of it.
 """
 
-from handgrad.plans.plan import Plan
+from handgrad.plans.forward import ForwardPlan, PlannedForward
+from handgrad.plans.plan import Plan, together
 from handgrad.plans.planned import Planned
 from handgrad.plans.reading import WAYS, is_planned, ways
 from handgrad.plans.through import Through
 
-__all__ = ["WAYS", "Plan", "Planned", "Through", "is_planned", "ways"]
+__all__ = [
+    "WAYS",
+    "ForwardPlan",
+    "Plan",
+    "Planned",
+    "PlannedForward",
+    "Through",
+    "is_planned",
+    "together",
+    "ways",
+]

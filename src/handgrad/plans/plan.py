@@ -9,14 +9,14 @@ import numpy as np
 
 from handgrad.arrays import Array, Shape
 from handgrad.calculus.windows import NO_PADDING
-from handgrad.kernels import Workspace, tiles_at_a_time, tiles_of
-from handgrad.layers import BatchNorm, Convolution, Dense, Flatten, MaxPool, ReLU
+from handgrad.kernels import PAGES, Workspace, tiles_at_a_time, tiles_of
+from handgrad.layers import BatchNorm, Convolution, Dense, MaxPool
 from handgrad.losses import Loss
 from handgrad.networks import Draws, Gradient, Network
 from handgrad.plans.boundary import Batch, Boundary
 from handgrad.plans.normalization import Normalization, Statistics
 from handgrad.plans.parts import Book, Part, Placed, Stream
-from handgrad.plans.reading import CHANNELWISE, ways
+from handgrad.plans.reading import CHANNELWISE, in_order, ways
 from handgrad.plans.step import Step
 from handgrad.plans.steps import (
     Alone,
@@ -28,7 +28,7 @@ from handgrad.plans.steps import (
     Tiled,
 )
 
-__all__ = ["Plan"]
+__all__ = ["Plan", "together"]
 
 FEW, MANY = 8, 64
 """The fewest and the most samples that go together: their maps should stay in the cache."""
@@ -54,7 +54,7 @@ class Plan:
     def __init__(self, network: Network, loss: Loss | None, samples: int) -> None:
         self.network, self.loss, self.samples = network, loss, samples
         self.each = replace(loss, over="sum", penalty=0.0) if loss else None
-        self.work = Workspace(network.dtype)
+        self.work = Workspace(network.dtype, PAGES)
         self.parts = _Cutting(network, samples, self.work, to_input=loss is None).parts()
         self.all = slice(0, samples)
         self.alone = isinstance(self.parts[0], Stream) and len(self.parts) == 1
@@ -134,11 +134,17 @@ class Plan:
             def made(size: Shape) -> Array:
                 if self.alone:  # each few are back before the next come: one array serves all
                     return self.work.array(f"{name} {which}", size)
-                return np.zeros(size, self.network.dtype)
+                return self.work.fresh(size)
 
             return Batch(shape, borders[which], self.samples, few[which], made)
 
         return Boundary(batch(0), batch(1))
+
+
+def together(network: Network, samples: int) -> int:
+    """How many samples of a batch a plan takes through its layers at a time, at most."""
+    parts = _Cutting(network, samples, Workspace(network.dtype), to_input=False).parts()
+    return min(samples, max(part.few for part in parts))
 
 
 class _Cutting:
@@ -166,7 +172,7 @@ class _Cutting:
         found: list[Part] = []
         steps: list[Placed] = []
         shape = self.network.shapes[run.start]
-        for i in self._order(run):
+        for i in in_order(self.network.architecture, run):
             layer, params = self.network.architecture[i], self.network.params[i]
             if isinstance(layer, BatchNorm):
                 statistics = Statistics(layer, params)
@@ -178,21 +184,6 @@ class _Cutting:
             shape = layer.output_shape(shape)
             steps.append(Placed(step, i, shape, bool(self.network.layout.layer(i).stop)))
         return [*found, self._stream(steps, run.stop)]
-
-    def _order(self, run: range) -> list[int]:
-        """The layers in the order in which they are computed.
-
-        max(0, max z) = max max(0, z): after max-pooling there are fewer numbers for a ReLU to do.
-        And a dense layer reads a sample of any shape: nothing is to be flattened for it.
-        """
-        order = list(run)
-        for k, both in enumerate(pairwise(run)):
-            first, second = (self.network.architecture[i] for i in both)
-            if isinstance(first, ReLU) and isinstance(second, MaxPool):
-                order[k : k + 2] = reversed(both)
-            if isinstance(first, Flatten) and isinstance(second, Dense):
-                order.remove(both[0])
-        return order
 
     def _step(self, i: int, shape: Shape, in_place: bool) -> Step:
         """The step of a layer."""

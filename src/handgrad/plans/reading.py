@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from handgrad.arrays import Shape
 from handgrad.kernels import fits_winograd
-from handgrad.layers import GELU, BatchNorm, Convolution, Dense, Layer, MaxPool, ReLU
+from handgrad.layers import GELU, BatchNorm, Convolution, Dense, Flatten, Layer, MaxPool, ReLU
 from handgrad.networks import Network
 
-__all__ = ["CHANNELWISE", "WAYS", "is_planned", "ways"]
+__all__ = ["ALONE", "CHANNELWISE", "WAYS", "in_order", "is_planned", "ways"]
 
 WAYS = {
     "tiles": "Winograd's tiles F(4x4, 3x3), a quarter of the products",
@@ -72,6 +73,26 @@ def ways(network: Network, to_input: bool = False) -> tuple[str, ...]:
 def is_planned(network: Network) -> bool:
     """Whether a plan is worth while for a network: whatever the batch, so that all shards agree."""
     return "tiles" in ways(network)
+
+
+def in_order(architecture: Sequence[Layer], places: Iterable[int]) -> list[int]:
+    """Places of layers that follow each other, in the order in which they are computed.
+
+    max(0, max z) = max max(0, z): after max-pooling there are fewer numbers for a ReLU to do. And a
+    dense layer reads a sample of any shape: nothing is to be flattened for it.
+
+    >>> from handgrad.layers import Dense, Flatten, MaxPool, ReLU
+    >>> in_order((ReLU(), MaxPool(), Flatten(), Dense(2)), range(4))
+    [1, 0, 3]
+    """
+    order = list(places)
+    for k, both in enumerate(pairwise(tuple(order))):
+        first, second = (architecture[i] for i in both)
+        if isinstance(first, ReLU) and isinstance(second, MaxPool):
+            order[k : k + 2] = reversed(both)
+        if isinstance(first, Flatten) and isinstance(second, Dense):
+            order.remove(both[0])
+    return order
 
 
 def _way(layer: Layer, shape: Shape, inner: bool, dtype: DTypeLike) -> str:

@@ -13,7 +13,7 @@ from handgrad.arrays import Array, Numbers, Shape
 from handgrad.calculus.windows import NO_PADDING, Padding
 from handgrad.kernels import Call, Maps, Workspace
 
-__all__ = ["Few", "Step", "image_shape"]
+__all__ = ["Few", "ForwardStep", "Step", "image_shape"]
 
 
 def image_shape(shape: Shape) -> tuple[int, int, int]:
@@ -51,46 +51,56 @@ class Few:
         """An array that holds what it is given until these samples have come back."""
         if self.turning:
             return self.work.array(f"{name} of {self.step}", shape, dtype)
-        return np.zeros(shape, self.work.dtype if dtype is None else dtype)
+        return self.work.fresh(shape, dtype)
 
     def passing(self, shape: Shape) -> Array:
         """An array that holds what it is given until the step before has read it."""
         return self.work.array(f"passing {self.step % 2}", shape)
 
 
-class Step(abc.ABC):
+class ForwardStep(abc.ABC):
     """How one layer is computed in a plan: its calls for a few samples, made once.
-
-    As with a layer, forward leaves a memory and backward follows it home; but both give calls. No
-    step needs its own output on the way back, so that the next one may overwrite it.
 
     Attributes
     ----------
-    border : the zeros that it sees around its input; it may write there in the gradient
+    border : the zeros that it sees around its input
     in_place : its output is its input, overwritten
-    at_once : its way back begins when all samples have come to it, so that the gradient at its
-        output is kept for the whole batch, where the gradient at its input would be
     """
 
     border: Padding = NO_PADDING
     in_place: bool = False
-    at_once: bool = False
 
     def begin(self, draws: tuple[Array, ...]) -> None:  # noqa: B027
-        """Before a batch: read the parameters; take the layer's random draws."""
-
-    def end(self, grads: Numbers) -> None:  # noqa: B027
-        """After a batch: overwrite the gradients."""
-
-    def after_forward(self) -> None:  # noqa: B027
-        """When all samples of a batch have come through."""
-
-    def after_backward(self) -> None:  # noqa: B027
-        """When all samples of a batch have come back."""
+        """Read the parameters, as they are now; take the layer's random draws."""
 
     @abc.abstractmethod
     def forward(self, x: Maps, y: Maps, few: Few) -> tuple[list[Call], Any]:
-        """The calls from x to y, and what `backward` needs to make its own."""
+        """The calls from x to y, and what a way back needs to make its own."""
+
+
+class Step(ForwardStep):
+    """A step with a way back.
+
+    As with a layer, forward leaves a memory and backward follows it home; but both give calls. No
+    step needs its own output on the way back, so that the next one may overwrite it. Where it sees
+    a border of zeros it may write there in the gradient.
+
+    Attributes
+    ----------
+    at_once : its way back begins when all samples have come to it, so that the gradient at its
+        output is kept for the whole batch, where the gradient at its input would be
+    """
+
+    at_once: bool = False
+
+    def end(self, grads: Numbers) -> None:
+        """After a batch: overwrite the gradients."""
+
+    def after_forward(self) -> None:
+        """When all samples of a batch have come through."""
+
+    def after_backward(self) -> None:
+        """When all samples of a batch have come back."""
 
     @abc.abstractmethod
     def backward(self, dy: Maps, dx: Maps | None, memory: Any, few: Few) -> list[Call]:

@@ -15,6 +15,7 @@ from handgrad.kernels import (
     MaxPooling,
     Patches,
     Winograd,
+    Workspace,
     blocks,
     maximum,
     winograd_border,
@@ -22,7 +23,16 @@ from handgrad.kernels import (
 from handgrad.layers import Convolution, Dense, Layer, MaxPool
 from handgrad.plans.step import Few, Step, image_shape
 
-__all__ = ["Alone", "FastDense", "FastGELU", "FastReLU", "FirstConvolution", "Pooling", "Tiled"]
+__all__ = [
+    "Alone",
+    "FastDense",
+    "FastGELU",
+    "FastReLU",
+    "FirstConvolution",
+    "Pooling",
+    "Tiled",
+    "dense",
+]
 
 
 class Tiled(Step):
@@ -41,7 +51,7 @@ class Tiled(Step):
 
     def forward(self, x: Maps, y: Maps, few: Few) -> tuple[list[Call], Any]:
         height, width = y.inside.shape[:2]
-        kernel = Winograd(height, width, few.n, self.filters, few.work, few.turning)
+        kernel = Winograd(height, width, few.n, self.filters, few.work)
         return kernel.forward(x.seen, y.pixels), (kernel, x)
 
     def backward(self, dy: Maps, dx: Maps | None, memory: Any, few: Few) -> list[Call]:
@@ -89,8 +99,8 @@ class FastReLU(Step):
         self.in_place = in_place
 
     def forward(self, x: Maps, y: Maps, few: Few) -> tuple[list[Call], Any]:
-        zero = np.zeros(x.pixels.shape[-1], x.whole.dtype)  # NumPy is slower with the number 0
-        return [(maximum, (x.pixels, zero, y.pixels))], y if self.in_place else x
+        zero = np.zeros(x.lines.shape[-1], x.whole.dtype)  # NumPy is slower with the number 0
+        return [(maximum, (x.lines, zero, y.lines))], y if self.in_place else x
 
     def backward(self, dy: Maps, dx: Maps | None, memory: Any, few: Few) -> list[Call]:
         if dx is None:
@@ -134,6 +144,17 @@ class Pooling(Step):
         return [*calls, *memory.backward(dy.pixels, dx.pixels)]
 
 
+def dense(x: Maps, W: Array, b: Array | None, y: Maps, work: Workspace) -> list[Call]:
+    """The calls of a dense layer from x to y, pixel by pixel; see `FastDense`."""
+    out, pixels = y.inside[0, 0], x.inside.shape[:2]
+    products = work.array("products", (*pixels, *out.shape))
+    calls: list[Call] = [
+        (np.matmul, (x.inside, W.reshape(*pixels, -1, W.shape[1]), products)),
+        (np.add.reduce, (products, (0, 1), None, out)),
+    ]
+    return calls if b is None else [*calls, (np.add, (out, b, out))]
+
+
 class FastDense(Step):
     """A dense layer, pixel by pixel; its gradient is one product over all samples, in the end.
 
@@ -155,16 +176,9 @@ class FastDense(Step):
             np.sum(self.dy, axis=0, out=grads.b)
 
     def forward(self, x: Maps, y: Maps, few: Few) -> tuple[list[Call], Any]:
-        W, out = self.params.W.reshape(*self.shape, -1), y.inside[0, 0]
-        products = few.work.array("products", (*self.shape[:2], *out.shape))
-        calls: list[Call] = [
-            (np.copyto, (self.x[few.samples], x.rows)),
-            (np.matmul, (x.inside, W, products)),
-            (np.add.reduce, (products, (0, 1), None, out)),
-        ]
-        if self.offset:
-            calls.append((np.add, (out, self.params.b, out)))
-        return calls, None
+        calls: list[Call] = [(np.copyto, (self.x[few.samples], x.rows))]
+        b = self.params.b if self.offset else None
+        return [*calls, *dense(x, self.params.W, b, y, few.work)], None
 
     def backward(self, dy: Maps, dx: Maps | None, memory: Any, few: Few) -> list[Call]:
         own, W = self.dy[few.samples], self.params.W.reshape(*self.shape, -1)

@@ -1,0 +1,61 @@
+"""How outputs are computed: so many images at a time, in some threads, by a function that is handed
+in."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from handgrad.arrays import Array
+
+if TYPE_CHECKING:
+    from handgrad.networks.network import Network
+
+__all__ = ["HowForward", "InBatches", "forward_by_the_book"]
+
+HowForward = Callable[["Network", Array], Array]
+"""From a frozen network and a batch (N, …) of images to its outputs (N, …); called by several
+threads at once."""
+
+
+def forward_by_the_book(network: Network, x: Array) -> Array:
+    """One layer after another: the `HowForward` that is the definition."""
+    return network.forward(x)[0]
+
+
+@dataclass(frozen=True)
+class InBatches:
+    """How a network answers: batch by batch, keeping no memory.
+
+    Parameters
+    ----------
+    forward : how one batch is computed
+    threads : batches at a time
+    at_once : images in a batch, at most
+    """
+
+    forward: HowForward = forward_by_the_book
+    threads: int = 1
+    at_once: int = 1000
+
+    def __call__(self, network: Network, x: Array) -> Array:
+        """The outputs of a frozen network for any number of images, in their order."""
+        if not len(x):
+            return np.zeros((0, *network.shapes[-1]), network.dtype)
+        size = min(self.at_once, math.ceil(len(x) / self.threads))
+        if size == len(x):
+            return self.forward(network, x)
+        batches = [x[i : i + size] for i in range(0, len(x), size)]
+        asked = np.geterr()  # which a thread does not inherit
+
+        def answers(batch: Array) -> Array:
+            with np.errstate(**asked):
+                return self.forward(network, batch)
+
+        with ThreadPoolExecutor(self.threads) as pool:
+            return np.concatenate(list(pool.map(answers, batches)))
