@@ -20,7 +20,7 @@ from handgrad.optimizers import (
     Optimizer,
     RMSProp,
 )
-from handgrad.optimizers.rules import TILE
+from handgrad.optimizers.chain import TILE
 from handgrad.tables import from_table, members, to_table
 
 STEPS, SIZE = 5, 4
@@ -156,6 +156,15 @@ def test_adam_walks_over_all_of_a_long_vector():
     (after,) = trained(Adam(0.1), [gradient], (slice(0, size),), np.zeros(size))
     expected = -0.1 * np.sign(gradient) / (1 + 1e-8 / np.abs(gradient))
     np.testing.assert_allclose(after, expected, rtol=1e-12)
+
+
+def test_what_is_remembered_of_a_long_vector_stays_in_its_place():
+    """Nesterov with g twice: v = g, then (1 + β) g; the steps are (1 + β) g and (1 + β + β²) g."""
+    size, beta = 2 * TILE + 3, 0.5
+    gradient = np.resize([1e-3, -2.0, 5.0, 7.0, 11.0], size)
+    optimizer = Nesterov(0.1, beta=beta, weight_decay=0.0, clip_norm=1e9)
+    *_, after = trained(optimizer, [gradient] * 2, (slice(0, size),), np.zeros(size))
+    np.testing.assert_allclose(after, -0.1 * (2 + 2 * beta + beta**2) * gradient, rtol=1e-12)
 
 
 def test_clipping_by_the_global_norm(torch):

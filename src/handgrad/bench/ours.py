@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import weakref
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +18,13 @@ from handgrad.arrays import Array
 from handgrad.bench.problems import Answers, Descent, Passes, Problem, Side, Start
 from handgrad.bench.reading import book_pass, how, passes
 from handgrad.bench.threads import environment
+from handgrad.datasets import Batches
 from handgrad.experiments import limited, threads_for
-from handgrad.networks import Network
+from handgrad.experiments.coordinates import threads_in_span
+from handgrad.networks import InBatches, Network, forward_by_the_book
+from handgrad.plans import PlannedForward
 from handgrad.storage import save_model
-from handgrad.training import by_the_book, fit
+from handgrad.training import HowGradient, Span, by_the_book, fit, spans
 
 __all__ = ["Process", "ours"]
 
@@ -38,16 +42,19 @@ def ours(problem: Problem, threads: int, reference: bool = False) -> Side:
     if isinstance(problem, Passes):
         return _Passing(problem, threads, reference)
     if isinstance(problem, Answers):
-        return _Answering(problem)
+        return _Answering(problem, threads, reference)
     return _Starting(problem, threads)
 
 
 class _Descending:
-    """`training.fit`, without its norms, a matter of once an epoch: here an epoch is short."""
+    """`training.fit`, without its norms, a matter of once an epoch: here an epoch is short.
+
+    Where the product would train in the span of the inputs, so does this, with all that it takes.
+    """
 
     def __init__(self, problem: Descent, threads: int, reference: bool) -> None:
         given = problem.network
-        self.problem = problem
+        self.problem, self.reference = problem, reference
         self.network = Network(given.architecture, given.shapes[0], given.vector.copy())
         self.threads = threads
         self.how = (
@@ -59,12 +66,24 @@ class _Descending:
 
     def run(self, repeats: int) -> None:
         p = self.problem
-        with limited(threads_for(self.network, p.batch, self.threads).blas):
-            for _ in fit(
-                self.network, p.batches, p.loss, p.optimizer,
-                epochs=repeats, gradient=self.how, norms=False,
-            ):  # fmt: skip
-                pass
+        full = p.batch_size is None and not self.reference
+        if full and spans(self.network, p.loss, p.optimizer, p.batch, repeats):
+            with limited(self.threads):
+                span = Span(self.network, p.images)
+                batches = replace(p.batches, images=span.of(p.images))
+            with limited(threads_in_span(self.network, p.batch, self.threads).blas):
+                self._fit(span.network, batches, repeats, by_the_book)
+                span.carry_back()
+        else:
+            with limited(threads_for(self.network, p.batch, self.threads).blas):
+                self._fit(self.network, p.batches, repeats, self.how)
+
+    def _fit(self, network: Network, batches: Batches, epochs: int, how: HowGradient) -> None:
+        p = self.problem
+        for _ in fit(
+            network, batches, p.loss, p.optimizer, epochs=epochs, gradient=how, norms=False
+        ):
+            pass
 
     def numbers(self) -> Array:
         return self.network.vector
@@ -89,8 +108,10 @@ class _Passing:
 
 
 class _Answering:
-    def __init__(self, problem: Answers) -> None:
+    def __init__(self, problem: Answers, threads: int, reference: bool) -> None:
         self.problem = problem
+        forward = forward_by_the_book if reference else PlannedForward()
+        problem.network.how_outputs = InBatches(forward, threads)
 
     def restart(self) -> None:
         pass

@@ -115,7 +115,9 @@ def _mnist_dense() -> Problem:
 
 def _mnist_mlp() -> Problem:
     layers = (Dense(512, He()), ReLU(), Dense(512, He()), ReLU(), Dense(10))
-    return descent(layers, (28, 28, 1), 10 * 256, 256, Adam(learning_rate=0.001))
+    # 20 steps: where a gradient is hardly more than rounding Adam makes a whole step of it, so that
+    # after 50 the same computation in another order is 4 % of the way from ours.
+    return descent(layers, (28, 28, 1), 20 * 256, 256, Adam(learning_rate=0.001))
 
 
 def _airplane_bike() -> Problem:
@@ -187,7 +189,10 @@ WORKS = {
     for work in (
         Work("lines", "9-6-2, full batch of 24, gradient descent", _lines, "step", 201, 201),
         Work("mnist-dense", "784-128-10, batch 64", _mnist_dense, "epoch of 60,000"),
-        Work("mnist-mlp", "784-512-512-10, Adam, batch 256", _mnist_mlp, "step", units=10),
+        Work(
+            "mnist-mlp", "784-512-512-10, Adam, batch 256", _mnist_mlp, "step", units=20,
+            tolerance=1e-2,
+        ),
         Work(
             "airplane-bike", "12288-1 on 1,500 photographs, full batch, 2,000 iterations",
             _airplane_bike, "training", 2000, timed=50, largest=1e-5,

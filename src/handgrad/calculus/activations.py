@@ -48,8 +48,9 @@ def sigmoid(z: Array) -> Array:
     >>> sigmoid(np.array([-1e4, 0.0, 1e4]))
     array([0. , 0.5, 1. ])
     """
+    a: Array = -z
     with np.errstate(over="ignore"):
-        a: Array = np.exp(-z)
+        np.exp(a, out=a)
     a += 1
     return np.divide(1, a, out=a)
 
@@ -98,7 +99,8 @@ def tanh_backward(da: Array, a: Array) -> Array:
 
 def relu(z: Array) -> Array:
     """The rectified linear unit, ``a = max(0, z)``."""
-    a: Array = np.maximum(z, 0)
+    zeros = np.zeros(z.shape[1:], z.dtype)  # NumPy compares with an array faster than with one 0
+    a: Array = np.maximum(z, zeros)
     return a
 
 

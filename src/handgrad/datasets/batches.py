@@ -84,11 +84,12 @@ class Batches:
             yield self._augmented(self.images, np.arange(len(self.labels)), epoch, 0), self.labels
             return
         order = self.order(epoch)
+        labels = self.labels[order]
         for number in range(first, self.steps_per_epoch):
-            chosen = order[number * self.batch_size : (number + 1) * self.batch_size]
+            own = slice(number * self.batch_size, (number + 1) * self.batch_size)
             # The places are right by construction: "clip" saves take a second look at them.
-            x = np.take(self.images, chosen, axis=0, mode="clip")
-            yield self._augmented(x, chosen, epoch, number), self.labels[chosen]
+            x = self.images.take(order[own], axis=0, mode="clip")
+            yield self._augmented(x, order[own], epoch, number), labels[own]
 
     def _augmented(
         self, x: NDArray[Any], chosen: NDArray[np.int64], epoch: int, number: int

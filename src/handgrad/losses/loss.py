@@ -116,7 +116,7 @@ class Loss(Named, abc.ABC):
         if outputs.shape[1] == 1:
             labels: Array = (outputs[:, 0] > self.threshold).astype(np.int64)
         else:
-            labels = np.argmax(outputs, axis=1)
+            labels = outputs.argmax(axis=1)
         return labels
 
     def __call__(self, outputs: Array, labels: Array) -> tuple[float, Array]:

@@ -6,7 +6,9 @@ import abc
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from itertools import groupby
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -17,6 +19,10 @@ __all__ = ["Chain", "ClipNorm", "Decay", "Frozen", "Rates", "Scale", "State", "T
 
 State = dict[str, Any]
 
+TILE = 1 << 15
+"""Numbers that are walked over at once: all operations on g and what is remembered find them in the
+cache."""
+
 
 class Transformation(abc.ABC):
     """From a gradient to a step, or a part of that way.
@@ -24,6 +30,9 @@ class Transformation(abc.ABC):
     A transformation owns no numbers: what it remembers between steps is the state that `start`
     makes: plain arrays by name, those of a chain's parts one level down. A checkpoint can hold it.
     """
+
+    elementwise: ClassVar[bool] = False
+    """Whether it treats each number by itself, wherever it stands in the vector."""
 
     def start(self, vector: Array) -> State:
         """The state before the first step, for a vector of learned numbers."""
@@ -45,7 +54,11 @@ class Transformation(abc.ABC):
 
 @dataclass(frozen=True)
 class Chain(Transformation):
-    """One transformation after the other; itself a transformation."""
+    """One transformation after the other; itself a transformation.
+
+    Neighbours that treat each number by itself, and remember something of it, go together over one
+    tile of the vector after another: the same numbers, fetched once.
+    """
 
     parts: Sequence[Transformation]
 
@@ -53,8 +66,22 @@ class Chain(Transformation):
         return {str(i): part.start(vector) for i, part in enumerate(self.parts)}
 
     def apply(self, g: Array, state: State, vector: Array, t: int, total: int) -> None:
-        for i, part in enumerate(self.parts):
-            part.apply(g, state.get(str(i), {}), vector, t, total)
+        for elementwise, parts in self._runs:
+            if elementwise and any(state.get(name) for name, _ in parts):
+                for first in range(0, len(g), TILE):
+                    tile = slice(first, first + TILE)
+                    for name, part in parts:
+                        own = {key: array[tile] for key, array in state.get(name, {}).items()}
+                        part.apply(g[tile], own, vector[tile], t, total)
+            else:
+                for name, part in parts:
+                    part.apply(g, state.get(name, {}), vector, t, total)
+
+    @cached_property
+    def _runs(self) -> list[tuple[bool, list[tuple[str, Transformation]]]]:
+        """Neighbours that are elementwise, or are not, each part with its name in the state."""
+        named = ((str(i), part) for i, part in enumerate(self.parts))
+        return [(same, list(run)) for same, run in groupby(named, lambda each: each[1].elementwise)]
 
 
 @dataclass(frozen=True)
@@ -135,6 +162,8 @@ class Frozen(Transformation):
 @dataclass(frozen=True)
 class Scale(Transformation):
     """The learning rate, by its schedule: ``g ← η(t) g``."""
+
+    elementwise: ClassVar[bool] = True
 
     learning_rate: float
     schedule: Schedule = Constant()

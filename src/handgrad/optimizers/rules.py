@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -11,9 +12,6 @@ from handgrad.arrays import Array
 from handgrad.optimizers.chain import State, Transformation
 
 __all__ = ["AdamRule", "MomentumRule", "RMSPropRule"]
-
-TILE = 1 << 15
-"""Numbers that are walked over at once: a dozen operations on g, m and s find them in the cache."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +24,8 @@ class MomentumRule(Transformation):
     Source: Sutskever, Martens, Dahl, Hinton, On the importance of initialization and momentum in
     deep learning (ICML 2013); the rate stands outside of v, as in PyTorch's SGD.
     """
+
+    elementwise: ClassVar[bool] = True
 
     beta: float = 0.9
     nesterov: bool = False
@@ -51,6 +51,8 @@ class RMSPropRule(Transformation):
     ε outside of the root, as in PyTorch's RMSprop.
     """
 
+    elementwise: ClassVar[bool] = True
+
     rho: float = 0.99
     epsilon: float = 1e-8
 
@@ -75,31 +77,34 @@ class AdamRule(Transformation):
 
     with t counted from 1. The two fractions take the start at 0 out of the running means.
 
+    What is kept are the sums M = m / (1 - β₁) and S = s / (1 - β₂), which take no factors on g:
+
+        M ← β₁ M + g        S ← β₂ S + g²        step = (a/b) M / (√S + ε/b)
+
+    with a = (1 - β₁) / (1 - β₁ᵗ) and b = √((1 - β₂) / (1 - β₂ᵗ)), two numbers a step.
+
     Source: Kingma, Ba, Adam: A Method for Stochastic Optimization, arXiv 1412.6980.
     """
+
+    elementwise: ClassVar[bool] = True
 
     beta1: float = 0.9
     beta2: float = 0.999
     epsilon: float = 1e-8
 
     def start(self, vector: Array) -> State:
-        return {"m": np.zeros_like(vector), "s": np.zeros_like(vector)}
+        return {"M": np.zeros_like(vector), "S": np.zeros_like(vector)}
 
     def apply(self, g: Array, state: State, vector: Array, t: int, total: int) -> None:
-        for first in range(0, len(g), TILE):
-            tile = slice(first, first + TILE)
-            self._step(g[tile], state["m"][tile], state["s"][tile], t)
-
-    def _step(self, g: Array, m: Array, s: Array, t: int) -> None:
-        m *= self.beta1
-        m += (1 - self.beta1) * g
-        s *= self.beta2
+        M, S = state["M"], state["S"]
+        a = (1 - self.beta1) / (1 - self.beta1 ** (t + 1))
+        b = math.sqrt((1 - self.beta2) / (1 - self.beta2 ** (t + 1)))
+        M *= self.beta1
+        M += g
+        S *= self.beta2
         g *= g
-        g *= 1 - self.beta2
-        s += g
-        # √ŝ + ε and m̂, written into g, whose own value is used up
-        np.sqrt(s, out=g)
-        g *= 1 / math.sqrt(1 - self.beta2 ** (t + 1))
-        g += self.epsilon
-        np.divide(m, g, out=g)
-        g *= 1 / (1 - self.beta1 ** (t + 1))
+        S += g
+        np.sqrt(S, out=g)  # into g, whose own value is used up
+        g += self.epsilon / b
+        np.divide(M, g, out=g)
+        g *= a / b

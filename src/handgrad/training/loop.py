@@ -141,10 +141,10 @@ class _Descent:
     ) -> None:
         self.network, self.loss, self.averaging = network, loss, averaging
         self.how, self.seed, self.state = gradient, seed, state
-        self.g = network.gradient()
+        self.g, self.learned, self.random = network.gradient(), network.learned, network.random
         self.chain = optimizer.chain(network.layout.places)
         if state.steps == 0:
-            state.memory = self.chain.start(network.learned)
+            state.memory = self.chain.start(self.learned)
             state.average = averaging.start(network.vector) if averaging else {}
         places = (network.layout.layer(i) for i in range(len(network.architecture)))
         self.layers = [place for place in places if place.stop]
@@ -154,7 +154,7 @@ class _Descent:
     def step(self, x: Array, labels: Array, epoch: int, measuring: bool) -> None:
         """Turn the gradient of a batch into the step that is due; the weights stay as they are."""
         network, g, t = self.network, self.g.vector, self.state.steps
-        draws = network.draw(len(x), _generator(self.seed, t)) if network.random else None
+        draws = network.draw(len(x), _generator(self.seed, t)) if self.random else None
         with np.errstate(over="ignore", invalid="ignore"):
             value, outputs = self.how(network, self.loss, x, labels, draws, self.g)
             if not math.isfinite(value):
@@ -162,7 +162,7 @@ class _Descent:
             if measuring:
                 self.norms["weight_norms"] = self._norms(network.vector)
                 self.norms["gradient_norms"] = self._norms(g)
-            self.chain.apply(g, self.state.memory, network.learned, t, self.total)
+            self.chain.apply(g, self.state.memory, self.learned, t, self.total)
             if not math.isfinite(g @ g):
                 raise NotFiniteError(t, epoch, "the step that follows is not finite")
         if measuring:
@@ -172,8 +172,7 @@ class _Descent:
 
     def update(self) -> None:
         """Make the step."""
-        learned = self.network.learned
-        learned -= self.g.vector
+        self.learned -= self.g.vector
         state = self.state
         state.steps += 1
         if self.averaging is not None:
