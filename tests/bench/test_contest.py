@@ -13,7 +13,9 @@ from handgrad.bench.contest import difference
 from handgrad.bench.memory import Memory
 from handgrad.bench.rivals import NotMeantError, SkippedError, rival
 from handgrad.bench.threads import held
-from handgrad.bench.works import WORKS
+from handgrad.bench.works import WORKS, descent
+from handgrad.layers import Dense, ReLU
+from handgrad.optimizers import SGD
 
 
 def pools() -> list[int]:
@@ -258,3 +260,30 @@ def test_ours_by_the_book_and_as_chosen(dense, monkeypatch):
     module.ours(dense, 2)
     module.ours(dense, 2, reference=True)
     assert asked == [(8, 2)]
+
+
+def test_ours_in_the_span_of_the_inputs(monkeypatch):
+    """As the product would train it, and with what it costs to get there in the time."""
+    from handgrad.bench import ours as module
+
+    layers = (Dense(5), ReLU(), Dense(3))
+    problem = descent(layers, (4, 4, 3), 12, None, SGD(learning_rate=0.1))
+    made = []
+
+    class Noted(module.Span):
+        def __init__(self, network, images):
+            super().__init__(network, images)
+            made.append(images.shape)
+
+    monkeypatch.setattr(module, "Span", Noted)
+    sides = [module.ours(problem, 1, reference=reference) for reference in (False, True)]
+    for side in sides:
+        for _ in range(2):
+            side.restart()
+            side.run(20)
+    ours, book = (side.numbers() for side in sides)
+    assert made == [(12, 4, 4, 3)] * 2
+    np.testing.assert_allclose(ours, book, rtol=0, atol=1e-5)
+    assert np.abs(ours - problem.network.vector).max() > 0.01
+    module.ours(replace(problem, batch_size=6), 1).run(20)
+    assert len(made) == 2

@@ -202,7 +202,12 @@ def test_a_summary_counts_by_hand(handgrad, lines_run):
     ]
     assert found["total"] == {"parameters": 74, "bytes": 112, "flops": 138}
     assert found["classes"] == list(lines_run.model.class_names)
+    assert found["work"] == {
+        "reading": "book", "why": "no convolution is one for Winograd's tiles", "threads": 1,
+        "shards": 1, "group": None, "together": 0, "span": 0,
+    }  # fmt: skip
     said = handgrad("summary", lines_run.folder)
+    assert "work     by the book, 1 thread: no convolution is one for" in said.out
     assert said.out.splitlines()[1].split() == [
         "layer", "input", "output", "parameters", "memory", "flops", "trained",
     ]  # fmt: skip

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from handgrad.experiments import Experiment, read_recipe
-from handgrad.experiments.threads import Threads, threads_for
+from handgrad.experiments import Experiment, Run, read_recipe
+from handgrad.experiments.threads import Threads, answering, cores, threads_for
 from handgrad.layers import Convolution, Dense
-from handgrad.networks import Network
-from handgrad.plans import Planned
+from handgrad.networks import Network, forward_by_the_book
+from handgrad.plans import Planned, PlannedForward
+from handgrad.storage import save_model
 
 
 def table(recipe, **training):
@@ -44,6 +45,24 @@ def test_both_train_to_the_same_accuracy(planned):
     assert abs(one["test_accuracy"] - other["test_accuracy"]) < 0.01
     np.testing.assert_allclose(loss, true, rtol=0.02)
     assert np.linalg.norm(vector - expected) < 0.05 * np.linalg.norm(expected)
+
+
+def test_it_answers_by_a_plan_too_and_so_does_a_model_that_is_read(tmp_path):
+    made = [Experiment(table("digits", epochs=1, reference=r)) for r in (False, True)]
+    forwards = [experiment.network.how_outputs.forward for experiment in made]
+    assert isinstance(forwards[0], PlannedForward)
+    assert forwards[1] is forward_by_the_book
+    x = made[0].train_set.images[:20]
+    one, other = (experiment.model().outputs(x) for experiment in made)
+    np.testing.assert_allclose(one, other, rtol=0, atol=1e-5 * np.abs(other).max())
+    model = made[1].model()
+    save_model(model, tmp_path / "m.safetensors")
+    network = Run(tmp_path / "m.safetensors").model.network
+    assert isinstance(network.how_outputs.forward, PlannedForward)
+    with answering(network, 10**6):  # only the threads are another matter
+        assert isinstance(network.how_outputs.forward, PlannedForward)
+        assert network.how_outputs.threads == threads_for(network, 10**6, cores()).shards
+    assert network.how_outputs.threads == 1
 
 
 def test_a_network_without_tiles_is_trained_by_the_book(planned):

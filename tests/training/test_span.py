@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from handgrad.datasets import Batches
-from handgrad.layers import BatchNorm, Convolution, Dense, Dropout, ReLU
-from handgrad.losses import SoftmaxCrossEntropy
+from handgrad.layers import BatchNorm, Convolution, Dense, Dropout, Layer, ReLU
+from handgrad.losses import SigmoidCrossEntropy, SoftmaxCrossEntropy
 from handgrad.networks import Network
 from handgrad.optimizers import SGD, Adam, Cosine, Momentum, Nesterov
+from handgrad.tables import members
 from handgrad.training import fit
+from handgrad.training import span as module
 from handgrad.training.span import Span, spans
 
 LOSS = SoftmaxCrossEntropy()
@@ -28,9 +30,9 @@ def made(*layers, dtype=np.float64):
     return network, x, generator.integers(3, size=9), other
 
 
-def trained(network, x, labels, optimizer, **besides):
+def trained(network, x, labels, optimizer, loss=LOSS, **besides):
     batches = Batches(x, labels, None, seed=0)
-    return list(fit(network, batches, LOSS, optimizer, epochs=12, **besides))
+    return list(fit(network, batches, loss, optimizer, epochs=12, **besides))
 
 
 @pytest.mark.parametrize(
@@ -49,7 +51,7 @@ def test_the_same_training(optimizer):
     expected = trained(network, x, labels, optimizer, watched={"validation": (other, watched)})
     span = Span(twin, x)
     found = trained(
-        span.network, span.images, labels, optimizer,
+        span.network, span.of(x), labels, optimizer,
         watched={"validation": (span.of(other), watched)},
     )  # fmt: skip
     span.carry_back()
@@ -59,14 +61,63 @@ def test_the_same_training(optimizer):
         assert b.known() == pytest.approx(a.known(), abs=1e-12)
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_half_of_K(monkeypatch, dtype):
+    """For one output of many images; those that are watched, as many, are no training images."""
+    monkeypatch.setattr(module, "WORTH_HALVING", 9)
+    network, x, labels, _ = made(Dense(1), dtype=dtype)
+    twin = Network(network.architecture, SHAPE, network.vector.copy())
+    other = np.random.default_rng(1).normal(size=x.shape).astype(dtype)
+    options = {"loss": SigmoidCrossEntropy(), "optimizer": Momentum(learning_rate=0.1)}
+    expected = trained(
+        network, x, labels % 2, watched={"validation": (other, labels % 2)}, **options
+    )
+    span = Span(twin, x)
+    asked = []
+    monkeypatch.setattr(
+        module,
+        "_symmetric",
+        lambda K, A, original=module._symmetric: (
+            asked.append(K.flags.f_contiguous) or original(K, A)
+        ),
+    )
+    found = trained(
+        span.network, span.of(x), labels % 2,
+        watched={"validation": (span.of(other), labels % 2)}, **options,
+    )  # fmt: skip
+    assert asked == [True] * 12  # a step each; a copy of K would cost more than is saved
+    span.carry_back()
+    exact = 1e-12 if dtype == np.float64 else 1e-5
+    np.testing.assert_allclose(twin.vector, network.vector, rtol=0, atol=exact)
+    for a, b in zip(expected, found, strict=True):
+        assert b.known() == pytest.approx(a.known(), abs=exact)
+    assert not module._halves(1, 8)
+    assert not module._halves(2, 9)
+
+
+def test_without_an_offset():
+    network, x, labels, _ = made(Dense(6, offset=False), ReLU(), Dense(3))
+    twin = Network(network.architecture, SHAPE, network.vector.copy())
+    trained(network, x, labels, SGD(learning_rate=0.1))
+    span = Span(twin, x)
+    trained(span.network, span.of(x), labels, SGD(learning_rate=0.1))
+    span.carry_back()
+    np.testing.assert_allclose(twin.vector, network.vector, rtol=0, atol=1e-12)
+
+
+def test_no_recipe_knows_of_coordinates():
+    assert module.Coordinates not in members(Layer).values()
+    assert "coordinates" not in members(Layer)
+
+
 def test_in_float32():
     network, x, labels, _ = made(dtype=np.float32)
     twin = Network(network.architecture, SHAPE, network.vector.copy())
     trained(network, x, labels, SGD(learning_rate=0.1))
     span = Span(twin, x)
-    trained(span.network, span.images, labels, SGD(learning_rate=0.1))
+    trained(span.network, span.of(x), labels, SGD(learning_rate=0.1))
     span.carry_back()
-    assert span.network.dtype == span.images.dtype == np.float32
+    assert span.network.dtype == span.of(x).dtype == np.float32
     np.testing.assert_allclose(twin.vector, network.vector, rtol=0, atol=1e-5)
 
 
@@ -82,11 +133,15 @@ def test_what_leaves_the_span():
 
 
 def test_when_it_is_shorter():
-    """9 images of 40 numbers, 6 outputs: K costs 9·40, and a step saves 6·(2·40 - 9) = 426."""
-    network = made()[0]
-    assert spans(network, LOSS, SGD(), 9, 1)
-    assert not spans(network, LOSS, SGD(), 40, 10**9)
-    # one output: a step saves 71 of 360
+    """30 images of 40 numbers: K costs 30·40, and a step saves 2·40 - 30 = 50 for each output."""
+    wide = made(Dense(25))[0]
+    assert spans(wide, LOSS, SGD(), 30, 1)
+    assert not spans(wide, LOSS, SGD(), 40, 10**9)
+    # 20 outputs: 1000 of 1200
+    narrow = made(Dense(20))[0]
+    assert not spans(narrow, LOSS, SGD(), 30, 1)
+    assert spans(narrow, LOSS, SGD(), 30, 2)
+    # one output reads as much as sixteen: 800 of 1200
     single = made(Dense(1))[0]
-    assert not spans(single, LOSS, SGD(), 9, 5)
-    assert spans(single, LOSS, SGD(), 9, 6)
+    assert not spans(single, LOSS, SGD(), 30, 1)
+    assert spans(single, LOSS, SGD(), 30, 2)

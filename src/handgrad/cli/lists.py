@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from handgrad.cli.words import as_json, columns, say_json
+
+if TYPE_CHECKING:
+    from handgrad.experiments.work import Work
 
 __all__ = ["datasets", "recipes", "summary"]
 
@@ -32,7 +35,8 @@ def summary(model: str | None, as_json: bool) -> None:
 
     run = Run(model) if model else Run.newest()
     found = run.model
-    rows, read = layer_rows(found.network), ways(found.network)
+    rows, work = layer_rows(found.network), run.work
+    read = ways(found.network) if work is None or work.planned else ("book",) * len(rows)
     total = {
         "parameters": sum(row.parameters for row in rows),
         "bytes": sum(row.bytes for row in rows),
@@ -47,6 +51,7 @@ def summary(model: str | None, as_json: bool) -> None:
                 "model": str(run.model_file),
                 "layers": layers,
                 "total": total,
+                "work": None if work is None else _work(work),
                 "classes": list(found.class_names),
                 "about": found.about,
             }
@@ -79,6 +84,8 @@ def summary(model: str | None, as_json: bool) -> None:
     )
     click.echo(f"classes  {', '.join(found.class_names)}")
     click.echo("trained  " + "; ".join(f"{way}: {WAYS[way]}" for way in dict.fromkeys(read)))
+    if work is not None:
+        click.echo(f"work     {work}: {work.why}")
     click.echo(f"memory and flops are those of one image, forward, in {found.network.dtype}")
 
 
@@ -147,6 +154,20 @@ def datasets(as_json: bool) -> None:
             click.echo(f"    not here: {entry['by_hand']}")
         else:
             click.echo("    not here: downloaded when first used")
+
+
+def _work(work: Work) -> dict[str, Any]:
+    """How it is computed, as plain data."""
+    reading = "span" if work.span else "plan" if work.planned else "book"
+    return {
+        "reading": reading,
+        "why": work.why,
+        "threads": work.threads.total,
+        "shards": work.threads.shards,
+        "group": work.group,
+        "together": work.together,
+        "span": work.span,
+    }
 
 
 def _shape(shape: tuple[int, ...]) -> str:

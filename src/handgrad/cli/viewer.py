@@ -104,7 +104,7 @@ class Terminal(Viewer):
         self.say(f"classes  {len(names)}: {listed}")
         way = " → ".join(str(layer) for layer in network.architecture)
         self.say(f"network  {way}: {network.layout.learned:,} numbers, {recipe.dtype}")
-        self.say(f"work     {experiment.threads}")
+        self.say(f"work     {experiment.work}")
         if experiment.splits.note:
             self.say(f"note     {experiment.splits.note}")
         training = recipe.training

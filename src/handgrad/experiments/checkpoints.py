@@ -6,6 +6,7 @@ import math
 import platform
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +41,17 @@ class Checkpoints:
     experiment : is being trained
     path : of the file, replaced each time
     every : steps, and seconds, after which one is due; see `interval`
+    before : called just before one is written
     """
 
-    def __init__(self, experiment: Experiment, path: Path, every: tuple[float, float]) -> None:
-        self.experiment, self.path = experiment, path
+    def __init__(
+        self,
+        experiment: Experiment,
+        path: Path,
+        every: tuple[float, float],
+        before: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.experiment, self.path, self.before = experiment, path, before
         self.steps, self.seconds = every
         self._mark()
 
@@ -55,11 +63,12 @@ class Checkpoints:
 
     def write(self) -> None:
         """Write one now."""
+        self.before()
         experiment = self.experiment
         arrays, table = experiment.state.apart()
         write_tensors(
             self.path,
-            {"vector": experiment.network.vector, **arrays},
+            {"vector": experiment.stepped.vector, **arrays},
             {
                 "format": FORMAT,
                 "state": table,
@@ -110,7 +119,7 @@ def restore(experiment: Experiment, path: Path) -> list[str]:
         ]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DataError(path, f"what cannot be used ({error!r})", "a checkpoint") from None
-    experiment.network.vector[...] = vector
+    experiment.stepped.vector[...] = vector
     experiment.state, experiment.history, experiment.seconds = state, history, seconds
     if told != str(experiment.threads):
         differences.append(f"there were {told}, there are {experiment.threads}")
@@ -119,7 +128,7 @@ def restore(experiment: Experiment, path: Path) -> list[str]:
 
 def _check_names(experiment: Experiment, tensors: dict[str, Array], path: Path) -> None:
     """Refuse arrays that are not those which this training remembers."""
-    network, averaging = experiment.network, experiment.recipe.averaging
+    network, averaging = experiment.stepped, experiment.recipe.averaging
     fresh = State(
         memory=experiment.recipe.optimizer.chain(network.layout.places).start(network.learned),
         average=averaging.start(network.vector) if averaging else {},

@@ -28,19 +28,17 @@ from handgrad.datasets import (
 )
 from handgrad.errors import RecipeError
 from handgrad.experiments.recipe import Data, Recipe, Training
-from handgrad.experiments.threads import cores, limited, threads_for
-from handgrad.networks import Model, Network
-from handgrad.parallel import Shards
-from handgrad.plans import Planned, is_planned
+from handgrad.experiments.threads import Threads, cores, limited
+from handgrad.experiments.work import work_for
+from handgrad.networks import InBatches, Model, Network, forward_by_the_book
+from handgrad.plans import PlannedForward
 from handgrad.training import (
     BatchSource,
-    HowGradient,
     Report,
+    Span,
     State,
     accuracy,
-    by_the_book,
     fit,
-    in_groups,
     keep_best,
     penalty,
     stop_at,
@@ -71,7 +69,7 @@ class Experiment:
     ----------
     recipe : complete, as it will be run
     splits : train (without its validation part), test, others
-    network : with its first values, then the trained ones
+    work : how it is computed
     state : where the training stands
     history : the reports so far
     certificate : goes into the model file, if there is one
@@ -91,6 +89,8 @@ class Experiment:
         splits: Splits | None = None,
         progress: Progress | None = None,
     ) -> None:
+        self._span: Span | None = None
+        self._stepping = False
         recipe = Recipe.of(table)  # before any loading, so that a slip is told at once
         seed, data = recipe.seed, recipe.data
         self.splits = splits or loaded(recipe.data, recipe.seed, progress)
@@ -106,30 +106,50 @@ class Experiment:
         self.recipe = dataclasses.replace(self.recipe, loss=loss)
         _check_validation(self.recipe.training, self.validation_set is not None)
         self.preparation = _preparation(data, self.splits, self.train_set)
-        self.network = Network(
+        self._network = network = Network(
             self.recipe.architecture, self.preparation.shape, dtype=self.recipe.dtype
         )
         # The seed's own generator, so that a reader can repeat the first values by hand.
-        self.network.initialize(np.random.default_rng(seed), self._shown())
+        network.initialize(np.random.default_rng(seed), self._shown())
         # Refuses a network whose outputs do not fit the classes before it is trained for nothing.
         self._answering = Model(
-            self.network, self.preparation, names, self.recipe.loss, views=recipe.views
+            network, self.preparation, names, self.recipe.loss, views=recipe.views
         )
         self.class_names = names
         training = self.recipe.training
-        self.threads = threads_for(
-            self.network,
-            training.batch_size or len(self.train_set),
-            cores(),
-            training.threads,
-        )
-        self.network.threads = self.threads.shards
+        self.work = work_for(self.recipe, network, len(self.train_set), cores())
+        forward = forward_by_the_book if training.reference else PlannedForward()
+        network.how_outputs = InBatches(forward, self.threads.shards)
         self._said: dict[int, tuple[Array, Array]] = {}
         self.history: list[Report] = []
         self.state = State()
         self.seconds = 0.0
         self._steps_per_epoch = 1
         self.certificate: dict[str, Any] | None = None
+
+    @property
+    def threads(self) -> Threads:
+        """How threads are used."""
+        return self.work.threads
+
+    @property
+    def spanned(self) -> bool:
+        """Whether the first weights are trained by coordinates in the span of the inputs."""
+        return self.work.span > 0
+
+    @property
+    def network(self) -> Network:
+        """With its first values, then the trained ones; only to be read while `train` goes on."""
+        if self._stepping and self._span is not None:
+            self._span.carry_back()
+        return self._network
+
+    @property
+    def stepped(self) -> Network:
+        """The network that `train` steps: this one, or one in coordinates, from its values now."""
+        if self.spanned and self._span is None:
+            self._span = Span(self._network, self._numbers(self.train_set))
+        return self._span.network if self._span is not None else self._network
 
     def train(
         self,
@@ -138,40 +158,45 @@ class Experiment:
     ) -> Iterator[Report]:
         """Train from where ``state`` stands, report by report; leave the loop to stop.
 
+        ``network``, asked for at a report, holds the weights reported, and so it does afterwards.
+
         Parameters
         ----------
         watch : wraps the batches: a bar counts them, an interrupt ends them
         between : called wherever the training could go on from, before every step: see `fit`
         """
         recipe, training = self.recipe, self.recipe.training
-        batches = self.batches()
-        self._steps_per_epoch = batches.steps_per_epoch
+        if self.state.steps == 0:
+            self._span = None  # somebody may have given the network other first values
         start = time.perf_counter() - self.seconds
+        network = self.stepped
+        batches, watched = self._in_coordinates()
+        self._steps_per_epoch = batches.steps_per_epoch
 
         def stands() -> None:
             self.seconds = time.perf_counter() - start
             between()
 
         reports: Generator[Report] = fit(
-            self.network,
+            network,
             watch(batches),
             recipe.loss,
             recipe.optimizer,
             epochs=training.epochs,
             seed=recipe.seed,
-            gradient=self._how_gradient(),
+            gradient=self.work.gradient(),
             averaging=recipe.averaging,
-            watched=self._watched(),
+            watched=watched,
             every=training.every,
             norms=training.norms,
             state=self.state,
             between=stands,
         )
         if self.validation_set is not None:
-            reports = keep_best(reports, self.network, training.patience, self.state)
+            reports = keep_best(reports, network, training.patience, self.state)
         if goal := training.goal():
             reports = stop_at(reports, *goal)
-        with limited(self.threads.blas), contextlib.closing(reports):
+        with limited(self.threads.blas), self._carried_back(), contextlib.closing(reports):
             for report in reports:
                 self.history.append(report)
                 self.seconds = time.perf_counter() - start
@@ -180,8 +205,11 @@ class Experiment:
 
     def batches(self) -> Batches:
         """The training images as `train` goes through them: in order, in batches, augmented."""
+        return self._batches(self._numbers(self.train_set))
+
+    def _batches(self, images: Array) -> Batches:
         return Batches(
-            self._numbers(self.train_set),
+            images,
             self.train_set.labels,
             self.recipe.training.batch_size,
             self.recipe.seed,
@@ -189,12 +217,25 @@ class Experiment:
             drop_last=self.recipe.training.drop_last,
         )
 
-    def _how_gradient(self) -> HowGradient:
-        shards, group = self.threads.shards, self.recipe.training.group
-        planned = is_planned(self.network) and not self.recipe.training.reference
-        one: HowGradient = Planned() if planned else by_the_book
-        how = one if shards == 1 else Shards(shards, one)
-        return how if group is None else in_groups(group, how)
+    def _in_coordinates(self) -> tuple[Batches, dict[str, tuple[Array, Array]]]:
+        """The batches and what is watched, as what is stepped takes them."""
+        span = self._span
+        if span is None:
+            return self.batches(), self._watched()
+        with limited(self.recipe.training.threads or cores()):  # the products are large
+            watched = {name: (span.of(x), labels) for name, (x, labels) in self._watched().items()}
+            return self._batches(span.of(span.images)), watched
+
+    @contextlib.contextmanager
+    def _carried_back(self) -> Iterator[None]:
+        """In the block the weights may be elsewhere; after it the network holds them."""
+        self._stepping = True
+        try:
+            yield
+        finally:
+            self._stepping = False
+            if self._span is not None:
+                self._span.carry_back()
 
     @property
     def epochs(self) -> float:
@@ -208,7 +249,7 @@ class Experiment:
 
     def model(self) -> Model:
         """The network as it is now, with all that it needs to be asked about a photograph."""
-        return dataclasses.replace(self._answering, about=self._about())
+        return dataclasses.replace(self._answering, network=self.network, about=self._about())
 
     def figures(self) -> dict[str, Any]:
         """What the weights that are kept achieve, with the loss as it was descended.
@@ -295,6 +336,7 @@ class Experiment:
         table["data"]["source"] = source.name or str(source)
         about: dict[str, Any] = {
             "recipe": table,
+            "images": len(self.train_set),
             "versions": {"handgrad": __version__, "numpy": np.__version__},
             "trained": self.history[-1].known() if self.history else {},
         }

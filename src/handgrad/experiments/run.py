@@ -15,8 +15,12 @@ from handgrad.errors import DataError
 from handgrad.experiments.checkpoints import versions
 from handgrad.experiments.drawn import draw_pictures
 from handgrad.experiments.experiment import Experiment
+from handgrad.experiments.recipe import Recipe
+from handgrad.experiments.threads import cores
 from handgrad.experiments.unfinished import RECIPE, write_recipe
-from handgrad.networks import Model
+from handgrad.experiments.work import Work, work_for
+from handgrad.networks import InBatches, Model
+from handgrad.plans import PlannedForward
 from handgrad.storage import load_model, save_model, written
 
 __all__ = ["Run", "save_run"]
@@ -52,7 +56,9 @@ class Run:
 
     @cached_property
     def model(self) -> Model:
-        return load_model(self.model_file)
+        model = load_model(self.model_file)
+        model.network.how_outputs = InBatches(PlannedForward())
+        return model
 
     @property
     def recipe(self) -> dict[str, Any]:
@@ -86,6 +92,15 @@ class Run:
         except (OSError, ValueError) as error:
             raise DataError(path, str(error), "a run's summary in JSON") from None
         return table
+
+    @property
+    def work(self) -> Work | None:
+        """How its recipe would be computed on this machine; None where the model says no recipe."""
+        model = self.model
+        if "recipe" not in model.about or "images" not in model.about:
+            return None
+        recipe = Recipe.of(model.about["recipe"], classes=len(model.class_names))
+        return work_for(recipe, model.network, model.about["images"], cores())
 
     @property
     def test_accuracy(self) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -80,11 +81,15 @@ def threads_for(network: Network, batch: int, available: int, asked: int | None 
 
 @contextlib.contextmanager
 def answering(network: Network, images: int) -> Iterator[None]:
-    """Within the block the network answers about so many images with the threads that suit it."""
-    threads = threads_for(network, images, cores())
-    network.threads = threads.shards
-    with limited(threads.blas):
-        yield
+    """Within the block the network answers about so many images with the threads that suit it, each
+    batch as it was handed in."""
+    threads, before = threads_for(network, images, cores()), network.how_outputs
+    network.how_outputs = dataclasses.replace(before, threads=threads.shards)
+    try:
+        with limited(threads.blas):
+            yield
+    finally:
+        network.how_outputs = before
 
 
 @contextlib.contextmanager

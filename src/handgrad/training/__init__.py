@@ -15,6 +15,7 @@ from handgrad.training.metrics import (
     wilson_interval,
 )
 from handgrad.training.report import Report
+from handgrad.training.span import Span, in_coordinates, spans
 from handgrad.training.state import State
 from handgrad.training.stopping import keep_best, stop_at
 
@@ -23,6 +24,7 @@ __all__ = [
     "ClassScore",
     "HowGradient",
     "Report",
+    "Span",
     "State",
     "accuracy",
     "baseline",
@@ -30,9 +32,11 @@ __all__ = [
     "class_scores",
     "confusion_matrix",
     "fit",
+    "in_coordinates",
     "in_groups",
     "keep_best",
     "penalty",
+    "spans",
     "stop_at",
     "wilson_interval",
 ]

@@ -69,7 +69,7 @@ def penalty(network: Network, loss: Loss, gradient: Gradient | None = None) -> f
 
 
 def in_groups(size: int, how: HowGradient = by_the_book) -> HowGradient:
-    """The same gradient a group after the other, added up: less memory, and statistics of their own.
+    """The same gradient a group after the other, added up: less memory, statistics of their own.
 
     The mean over a batch of N is Σ_p n_p/N times the mean over group p; draws are made for the
     whole batch and sliced. What normalizes over a batch normalizes over a group of it, and gathers

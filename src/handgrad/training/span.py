@@ -21,7 +21,8 @@ itself brings W₀ in. A mini-batch would do, but meets too few rows of K to gai
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 
@@ -31,37 +32,61 @@ from handgrad.losses import Loss
 from handgrad.networks import Network
 from handgrad.optimizers import SGD, Momentum, Nesterov, Optimizer
 
-__all__ = ["Span", "spans"]
+__all__ = ["Span", "in_coordinates", "spans"]
+
+
+FEW = 16
+"""Outputs below which a step's products wait for memory, and cost what those of so many do."""
+
+WORTH_HALVING = 1000
+"""Images from which on K is no longer near the processor, and reading half of it counts."""
+
+
+class _Unlisted:
+    """Has the name that a layer has, where `tables.members` does not look: not for recipes."""
+
+    name: ClassVar[str] = "coordinates"
 
 
 @dataclass(frozen=True)
-class Coordinates(Layer):
-    """``z = K A + z₀ + b``; a sample is its row of K and then its z₀. Not for recipes.
+class Coordinates(_Unlisted, Layer):
+    """``z = K A + z₀ + b``; a sample is its row of K and then its z₀.
 
     Parameters
     ----------
     units : O, the numbers of z₀
+    offset : whether there is a b
+    halved : read one half of K, of the training set with itself, which is symmetric; for one unit
     """
 
     units: int
+    offset: bool = True
+    halved: bool = False
 
     def output_shape(self, shape: Shape) -> Shape:
         return (self.units,)
 
     def parameters(self, shape: Shape) -> dict[str, Shape]:
-        return {"W": (shape[0] - self.units, self.units), "b": (self.units,)}  # A, under W's rates
+        A: dict[str, Shape] = {"W": (shape[0] - self.units, self.units)}  # under W's name and rate
+        return A | {"b": (self.units,)} if self.offset else A
 
     def forward(self, x: Array, params: Numbers) -> tuple[Array, None]:
-        z: Array = x[:, : -self.units] @ params.W
+        product = _symmetric if self.halved else np.matmul
+        z: Array = product(x[:, : -self.units], params.W)
         z += x[:, -self.units :]
-        z += params.b
+        if self.offset:
+            z += params.b
         return z, None
 
     def backward(self, dz: Array, memory: None, params: Numbers, grads: Numbers) -> Array:
         """The coordinates of dW are dz; it is first, so that nobody asks for its dx."""
         grads.W[...] = dz
-        np.sum(dz, axis=0, out=grads.b)
+        if self.offset:
+            np.sum(dz, axis=0, out=grads.b)
         return dz
+
+    def frozen(self) -> Coordinates:
+        return replace(self, halved=False)  # for any images
 
     def flops(self, shape: Shape) -> int:
         return 2 * shape[0] * self.units
@@ -83,14 +108,14 @@ class Span:
 
     Attributes
     ----------
-    network : the same function in coordinates: the one to train
-    images : (N, N + O), what it is to be trained with
-
-    Cost: N² I flops, and N² numbers.
+    network : the same function in coordinates: the one to train, with ``of(images)``
+    images : as given
 
     >>> network = Network((Dense(1),), (3,), dtype=np.float64)
     >>> X, dz = np.array([[1.0, 2.0, 2.0]]), np.array([[0.5]])
     >>> span = Span(network, X)
+    >>> span.of(X)  # K and z₀
+    array([[9., 0.]])
     >>> span.network.params[0].W -= dz
     >>> span.carry_back()
     >>> network.params[0].W.ravel()  # 0 - Xᵀ dz
@@ -98,31 +123,47 @@ class Span:
     """
 
     def __init__(self, network: Network, images: Array) -> None:
-        first, *others = network.architecture
-        assert isinstance(first, Dense)
-        self._whole, self._X = network, images.reshape(len(images), -1)
+        self.images, self._X = images, images.reshape(len(images), -1)
+        self._whole = network
         self._W = network.params[0].W.copy()
-        self.images = self.of(images)
-        shape = (self.images.shape[1],)
-        self.network = Network((Coordinates(first.units), *others), shape, dtype=network.dtype)
-        self.network.params[0].b[...] = network.params[0].b
-        _after_first(self.network)[...] = _after_first(network)
+        self.network = in_coordinates(network, len(images))
+        self._halved = _halves(self._W.shape[1], len(images))
+        if self._halved:
+            import scipy.linalg  # noqa: F401  # now: threads are limited of what is loaded by then
+        _after_W(self.network)[...] = _after_W(network)
 
     def of(self, images: Array) -> Array:
-        """Any images (n, …) as the network in coordinates takes them: (n, N + O)."""
+        """Images (n, …) as the network in coordinates takes them: (n, N + O).
+
+        Cost: 2·n·N·I flops; half of that for the training set itself, whose products with each
+        other are symmetric.
+        """
         x = images.reshape(len(images), -1)
-        return np.concatenate([x @ self._X.T, x @ self._W], axis=1)
+        K, z = x @ self._X.T, x @ self._W
+        if images is self.images and self._halved:
+            return np.concatenate([K, z.T]).T  # K = Kᵀ, in the columns that BLAS asks for
+        return np.concatenate([K, z], axis=1)
 
     def carry_back(self) -> None:
         """Write all numbers, as they are now, into the network that was given.
 
         Cost: 2·N·I·O flops.
         """
-        own, there = self.network.params[0], self._whole.params[0]
-        np.matmul(self._X.T, own.W, out=there.W)
-        there.W += self._W
-        there.b[...] = own.b
-        _after_first(self._whole)[...] = _after_first(self.network)
+        W = self._whole.params[0].W
+        np.matmul(self._X.T, self.network.params[0].W, out=W)
+        W += self._W
+        _after_W(self._whole)[...] = _after_W(self.network)
+
+
+def in_coordinates(network: Network, samples: int) -> Network:
+    """The architecture with coordinates for the weights of its first layer; all numbers are 0."""
+    first, *others = network.architecture
+    assert isinstance(first, Dense)
+    layers = (
+        Coordinates(first.units, first.offset, _halves(first.units, samples)),
+        *others,
+    )
+    return Network(layers, (samples + first.units,), dtype=network.dtype)
 
 
 def spans(network: Network, loss: Loss, optimizer: Optimizer, samples: int, steps: int) -> bool:
@@ -139,9 +180,23 @@ def spans(network: Network, loss: Loss, optimizer: Optimizer, samples: int, step
     if optimizer.clip_norm is not None or optimizer.weight_decay or loss.penalty:
         return False
     I, O = math.prod(network.shapes[0]), first.units
-    return samples < I and steps * O * (2 * I - samples) > samples * I
+    return samples < I and steps * max(O, FEW) * (2 * I - samples) > samples * I
 
 
-def _after_first(network: Network) -> Array:
-    """All numbers but those of the first layer: a view."""
-    return network.vector[network.layout.layer(0).stop :]
+def _halves(units: int, samples: int) -> bool:
+    """Whether half of K will do in a step; more than one output asks for a product, not a walk."""
+    return units == 1 and samples >= WORTH_HALVING
+
+
+def _symmetric(K: Array, A: Array) -> Array:
+    """``K A`` for a symmetric K (N, N) in columns and A (N, 1)."""
+    from scipy.linalg import blas  # 0.15 s to import, so only where used
+
+    symv = blas.ssymv if K.dtype == np.float32 else blas.dsymv
+    z: Array = symv(1.0, K, A[:, 0])
+    return z[:, None]
+
+
+def _after_W(network: Network) -> Array:
+    """All numbers but the first layer's weights, with which the vector begins: a view."""
+    return network.vector[network.params[0].W.size :]
