@@ -169,3 +169,111 @@ def test_views_are_named_with_the_answer(handgrad, colours_run, files):
     assert abs(both["probabilities"]["red"] - once["probabilities"]["red"]) > 1e-4
     said = handgrad("predict", colours_run.folder, "broken.png", "--views", "mirror")
     assert (said.code, said.out) == (2, "")
+
+
+def test_the_label_is_written_on_images_of_every_kind(handgrad, colours_run):
+    """Tiny, huge, transparent, palette, 16 bits of grey: each gets letters it can be read by."""
+    Image.new("RGB", (3, 2), RED).save("tiny.png")
+    Image.new("RGB", (4000, 3000), RED).save("huge.png")
+    Image.new("RGBA", (200, 150), (*RED, 0)).save("through.png")
+    Image.new("RGB", (200, 150), RED).convert("P", palette=Image.Palette.ADAPTIVE).save("p.gif")
+    Image.fromarray(np.full((150, 200), 120 * 257, np.uint16)).save("deep.png")
+    Image.new("RGB", (200, 150), "white").save("white.png")
+    names = ["tiny.png", "huge.png", "through.png", "p.gif", "deep.png", "white.png"]
+    assert handgrad("predict", colours_run.folder, *names, "--out", "o").code == 0
+    above = {
+        "tiny": RED, "huge": RED, "through": (255,) * 3, "p": RED, "deep": (120,) * 3,
+        "white": (255,) * 3,
+    }  # fmt: skip
+    for name, colour in above.items():
+        with Image.open(f"o/{name}.png") as image:
+            pixels = np.asarray(image)
+        band = pixels[-pixels.shape[0] // 40 :]
+        assert (pixels[: pixels.shape[0] // 2] == colour).all(), name
+        assert band.min() < 100, name  # dark, whatever the picture is
+        assert pixels[-pixels.shape[0] // 3 :].min(axis=2).max() == 255, name  # white letters
+        lettered = np.flatnonzero(
+            (pixels[pixels.shape[0] * 2 // 3 :] > 200).all(axis=2).any(axis=1)
+        )
+        assert len(lettered) >= max(8, pixels.shape[0] // 100), name  # high enough to be read
+
+
+# --- the contact sheet
+
+
+@pytest.fixture
+def sheets(monkeypatch) -> list:
+    """Every figure that is saved."""
+    import handgrad.pictures
+
+    kept: list = []
+    save = handgrad.pictures.save
+    monkeypatch.setattr(
+        handgrad.pictures, "save", lambda figure, path: (kept.append(figure), save(figure, path))
+    )
+    return kept
+
+
+def test_a_contact_sheet_of_all_that_could_be_read(handgrad, colours_run, files, sheets):
+    said = handgrad("predict", colours_run.folder, *files, "--grid", "all.png")
+    assert said.code == 1
+    assert said.out.splitlines()[-1] == "grid  all.png"
+    (figure,) = sheets
+    assert [row[:2] for row in figure.numbers[1:]] == [[name, "red"] for name in files[:4]]
+    for image in figure.axes[0].get_images():
+        assert abs(image.get_array().astype(int) - RED).max() < 10  # the GIF's and JPEG's red
+        assert image.get_array().shape == (10, 12, 3)  # its own shape, not the model's
+    texts = [text.get_text() for text in figure.axes[0].texts]
+    found = handgrad("predict", colours_run.folder, *files, "--json").json
+    expected = [f"red {100 * answer['probability']:.1f} %" for answer in found[:4]]
+    assert texts[::2] == expected
+    assert texts[1] == "red one.png"
+    with Image.open("all.png") as image:
+        assert image.size == tuple(round(100 * side) for side in figure.get_size_inches())
+
+
+def test_files_are_named_from_the_folder_that_they_are_all_in(handgrad, colours_run, files, sheets):
+    Path("b").mkdir()
+    Image.new("RGB", (12, 10), RED).save("b/red.jpg")
+    handgrad("predict", colours_run.folder, "red.jpg", "./rot.gif", "--grid", "a.svg")
+    handgrad("predict", colours_run.folder, "red.jpg", "b/red.jpg", "--grid", "a.svg")
+    names = [[row[0] for row in figure.numbers[1:]] for figure in sheets]
+    assert names == [["red.jpg", "rot.gif"], ["red.jpg", "b/red.jpg"]]
+
+
+@pytest.mark.parametrize(("name", "begin"), [("a.pdf", b"%PDF"), ("a.SVG", b"<?xml")])
+def test_a_contact_sheet_in_other_formats(handgrad, colours_run, files, name, begin):
+    assert handgrad("predict", colours_run.folder, files[0], "--grid", name, "--json").code == 0
+    assert Path(name).read_bytes().startswith(begin)
+
+
+def test_more_images_than_a_sheet_holds(handgrad, colours_run, photographs, monkeypatch, sheets):
+    from handgrad.pictures import contact
+
+    monkeypatch.setattr(contact, "MOST_ON_A_SHEET", 12)
+    every = sorted(photographs.rglob("*.png"))
+    said = handgrad("predict", colours_run.folder, *every, "--grid", "all.png")
+    assert said.out.splitlines()[-3:] == ["grid  all.png", "grid  all-2.png", "grid  all-3.png"]
+    assert [len(figure.axes[0].get_images()) for figure in sheets] == [12, 12, 6]
+    names = [row[0] for figure in sheets for row in figure.numbers[1:]]
+    assert names == [path.relative_to(photographs).as_posix() for path in every]
+    assert all(Path(f"all{end}.png").is_file() for end in ("", "-2", "-3"))
+
+
+def test_a_contact_sheet_never_replaces_a_photograph(handgrad, colours_run, files):
+    before = Path("red one.png").read_bytes()
+    said = handgrad("predict", colours_run.folder, "red one.png", "--grid", "./red one.png")
+    assert said.code == 2
+    assert "red one.png: found one of the images; expected another file to write" in said.err
+    assert Path("red one.png").read_bytes() == before
+
+
+def test_a_contact_sheet_of_another_kind_is_refused_before_anything(refused, colours_run, files):
+    said = refused("predict", colours_run.folder, files[0], "--grid", "a.jpg", "--out", "o")
+    assert said == "a.jpg: found a name that ends in '.jpg'; expected .png, .svg or .pdf\n"
+    assert not Path("o").exists()
+
+
+def test_no_contact_sheet_of_nothing(handgrad, colours_run, files):
+    assert handgrad("predict", colours_run.folder, "broken.png", "--grid", "a.png").code == 2
+    assert not Path("a.png").exists()

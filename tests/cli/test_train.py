@@ -15,7 +15,9 @@ from handgrad.storage import load_model
 
 pytestmark = pytest.mark.usefixtures("no_pictures")
 
-EVERYTHING = {"history.jsonl", "model.safetensors", "recipe.toml", "summary.json"}
+EVERYTHING = {
+    "history.jsonl", "model.safetensors", "recipe.toml", "snapshots.safetensors", "summary.json"
+}  # fmt: skip
 """What a run's folder holds, besides pictures/, which these tests leave out."""
 
 

@@ -13,6 +13,7 @@ import click
 from handgrad import __version__
 from handgrad.cli.bench import bench
 from handgrad.cli.evaluate import evaluate
+from handgrad.cli.film import film
 from handgrad.cli.lists import datasets, recipes, summary
 from handgrad.cli.picture import picture
 from handgrad.cli.predict import predict
@@ -43,7 +44,7 @@ def handgrad() -> None:
 
 
 COMMANDS = (
-    train, evaluate, predict, picture, prepare, verify, bench, summary, recipes, datasets,
+    train, evaluate, predict, picture, film, prepare, verify, bench, summary, recipes, datasets,
 )  # fmt: skip
 for command in COMMANDS:
     handgrad.add_command(command)

@@ -11,6 +11,7 @@ from typing import Any
 from handgrad.errors import DataError, NotFiniteError, RecipeError
 from handgrad.experiments.checkpoints import Checkpoints, interval, restore
 from handgrad.experiments.experiment import Experiment
+from handgrad.experiments.film import SNAPSHOTS, Filming
 from handgrad.experiments.recipe import read_recipe, with_settings
 from handgrad.experiments.run import Run, save_run
 from handgrad.experiments.threads import limited
@@ -149,13 +150,19 @@ def _conducted(
     every: tuple[float, float],
 ) -> Run:
     """Train in a folder that has begun, and let the results take their places in it."""
-    checkpoints = Checkpoints(experiment, folder / UNFINISHED / CHECKPOINT, every)
+    filming = Filming(experiment, folder / UNFINISHED / SNAPSHOTS)
+    # A film is never older than the checkpoint beside it; what is newer is taken anew.
+    checkpoints = Checkpoints(experiment, folder / UNFINISHED / CHECKPOINT, every, filming.write)
     fault: NotFiniteError | None = None
     repeats: list[dict[str, Any]] = []
     try:
         viewer.begins(experiment)
         try:
-            between = lambda: checkpoints(now=viewer.interrupted)  # noqa: E731
+
+            def between() -> None:
+                filming()
+                checkpoints(now=viewer.interrupted)
+
             for report in experiment.train(viewer.watch, between):
                 viewer.report(report)
             for seed, figures in experiment.repeats(viewer.watch):
@@ -173,6 +180,7 @@ def _conducted(
         keep = viewer.interrupted and not fault
         with limited(experiment.threads.blas), finished(folder, keep) as results:
             save_run(experiment, results, repeats, stopped)
+            filming.save(results / SNAPSHOTS)
     except BaseException as error:
         if checkpoints.path.exists():
             error.add_note(f"`handgrad train --resume {folder}` goes on from the last checkpoint")

@@ -86,7 +86,7 @@ def finished(folder: Path, keep: bool) -> Iterator[Path]:
         yield results
         # The model last: where it is, a run is.
         for path in sorted(
-            results.rglob("*"), key=lambda path: (path.suffix == ".safetensors", path)
+            results.rglob("*"), key=lambda path: (path.name == "model.safetensors", path)
         ):
             if path.is_file():
                 place = folder / path.relative_to(results)
