@@ -11,7 +11,7 @@ from PIL import Image, ImageCms, ImageDraw, ImageFont, ImageOps
 
 from handgrad.errors import HandgradError
 
-__all__ = ["labelled"]
+__all__ = ["labelled", "rgb"]
 
 _SMALLEST = 14  # pixels: letters below are hard to read
 _LARGEST_SMALL = 1024  # pixels: an image is enlarged no further than this
@@ -46,7 +46,7 @@ def labelled(image: Image.Image, text: str) -> Image.Image:
         raise HandgradError(f"labelled: found an image of size {image.size}; expected pixels")
     from handgrad.pictures.lettering import drawable, file_for
 
-    picture = _rgb(image)
+    picture = rgb(image)
     file = file_for(text)
     words = drawable(text, file)
     if not words:
@@ -128,8 +128,8 @@ def _enlarged(picture: Image.Image, factor: int) -> Image.Image:
     return picture.resize((factor * width, factor * height), Image.Resampling.NEAREST)
 
 
-def _rgb(image: Image.Image) -> Image.Image:
-    """A new upright RGB image; what is transparent becomes white."""
+def rgb(image: Image.Image) -> Image.Image:
+    """A new upright RGB image of any image; what is transparent becomes white."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # damaged EXIF says nothing about the picture itself
         upright = ImageOps.exif_transpose(image)

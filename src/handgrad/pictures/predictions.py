@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from handgrad.errors import HandgradError
-from handgrad.pictures.pixels import pixels, show
+from handgrad.pictures.framed import Framed, framed
+from handgrad.pictures.pixels import pixels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
-__all__ = ["confusion", "predictions"]
+    from handgrad.pictures.figure import Picture
 
-# Inches and points: one place of the grid, the image in it, and the letters around it.
-_WIDE, _IMAGE, _ABOVE, _BELOW = 1.9, 1.55, 0.42, 0.28
-_LETTERS = 8.0
+__all__ = ["confusion", "judged", "predictions", "table", "verdict"]
+
 _DARK = 0.715  # from this share on, white stands out from the blue more than black does
 _NAME = 150.0  # points that a class name may take beside the confusion matrix
 
@@ -33,7 +31,7 @@ def predictions(
     most: int = 25,
     *,
     file_names: Sequence[str] | None = None,
-) -> Figure:
+) -> Picture:
     """Draw images in a grid, each under its prediction and probability, with the truth when wrong.
 
     A right one has a ✓ and a solid green frame, a wrong one a ✗ and a dashed orange frame: mark
@@ -50,7 +48,7 @@ def predictions(
 
     Returns
     -------
-    figure : one axes an image, row by row
+    figure : one axes, the images in it row by row; large ones are reduced
 
     Raises
     ------
@@ -64,40 +62,101 @@ def predictions(
     truth = None if labels is None else np.asarray(labels)
     if truth is not None:
         _expect("labels", truth.shape, (n,))
-        if n and not (truth.min() >= 0 and truth.max() < len(class_names)):
-            raise HandgradError(
-                f"predictions: found labels {truth.min()}..{truth.max()}; "
-                f"expected 0..{len(class_names) - 1}, one of {len(class_names)} classes"
-            )
+        _known("predictions", truth, len(class_names))
     if file_names is not None:
         _expect("file_names", (len(file_names),), (n,))
     shown = min(n, most)
     if shown < 1:
         raise HandgradError(f"predictions: found {n} images, {most} at most; expected at least 1")
 
-    from handgrad.pictures.figure import Picture, house_style
-
-    columns = math.ceil(math.sqrt(shown))
-    rows = math.ceil(shown / columns)
-    # A wide image has a lower place; a tall one is made narrower rather than the grid endless.
-    image = _IMAGE * min(1.5, pictures.shape[1] / pictures.shape[2])
-    high = _ABOVE + image + (_BELOW if file_names is not None else 0.1)
-    width, height = columns * _WIDE, rows * high
-    with house_style():
-        figure = Picture(width, height)
-        for i in range(shown):
-            row, column = divmod(i, columns)
-            left = column * _WIDE + (_WIDE - _IMAGE) / 2
-            bottom = height - row * high - _ABOVE - image
-            axes = figure.add_axes((left / width, bottom / height, _IMAGE / width, image / height))
-            show(axes, pictures[i])
-            _verdict(axes, class_names, p[i], None if truth is None else int(truth[i]))
-            if file_names is not None:
-                _write(axes.set_xlabel, _fitting("", file_names[i], ""), labelpad=3)
+    places = [
+        verdict(
+            pictures[i],
+            class_names,
+            p[i],
+            None if truth is None else int(truth[i]),
+            "" if file_names is None else file_names[i],
+        )
+        for i in range(shown)
+    ]
+    figure = framed(places)
+    names = file_names or [f"{i}" for i in range(n)]
+    called = p.argmax(axis=1)
+    if truth is None:
+        figure.alt = f"{_images(shown)} with what the network says of each."
+    else:
+        wrong = [i for i in range(shown) if called[i] != truth[i]]
+        figure.alt = f"{_images(shown)}, {shown - len(wrong)} of them called right."
+        figure.alt += _told(wrong, p, truth, class_names)
+    figure.numbers = table(range(shown), p, truth, class_names, names)
     return figure
 
 
-def confusion(matrix: ArrayLike, class_names: Sequence[str]) -> Figure:
+def verdict(
+    image: NDArray[Any],
+    class_names: Sequence[str],
+    p: NDArray[np.float64],
+    truth: int | None,
+    below: str,
+) -> Framed:
+    """One image, its prediction, and how it is marked as right or wrong."""
+    from handgrad.pictures.figure import BLUE, GREEN, ORANGE
+
+    called = int(p.argmax())
+    mark, colour, line = "", BLUE, "-"
+    if truth is not None:
+        mark, colour, line = ("✓ ", GREEN, "-") if called == truth else ("✗ ", ORANGE, "--")
+    above = [(mark, class_names[called], f" {_percent(p[called])}")]
+    if truth is not None and called != truth:
+        above.append(("is ", class_names[truth], ""))
+    return Framed(image, above, below, colour, line)
+
+
+def table(
+    places: Iterable[int],
+    p: NDArray[np.float64],
+    truth: NDArray[Any] | None,
+    class_names: Sequence[str],
+    names: Sequence[str],
+) -> list[list[str]]:
+    """Image, truth where it is known, prediction and probability: rows of text under a header."""
+    rows = [["image", *(["truth"] if truth is not None else []), "prediction", "probability"]]
+    for i in places:
+        called = int(p[i].argmax())
+        known = [class_names[int(truth[i])]] if truth is not None else []
+        rows.append([names[i], *known, class_names[called], f"{p[i, called]:.6f}"])
+    return rows
+
+
+def judged(
+    what: str, labels: ArrayLike, probabilities: ArrayLike, classes: int | None = None
+) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    """Labels and probabilities that fit together, or a sentence about what they are.
+
+    Raises
+    ------
+    HandgradError : shapes that do not fit; a probability outside 0..1 or not finite; a label that
+        is no class
+    """
+    truth, p = np.asarray(labels), np.asarray(probabilities, dtype=np.float64)
+    shape = (len(truth) if truth.ndim else 0, classes or (p.shape[1] if p.ndim == 2 else 1))
+    _expect(f"{what}: probabilities", p.shape, shape)
+    _expect(f"{what}: labels", truth.shape, shape[:1])
+    lost = int((~np.isfinite(p)).any(axis=1).sum())
+    if lost:
+        raise HandgradError(
+            f"{what}: found probabilities that are not finite, for {lost:,} of {len(p):,} images; "
+            "expected 0..1"
+        )
+    if p.size and not (p.min() >= 0 and p.max() <= 1 + 1e-5):
+        raise HandgradError(
+            f"{what}: found probabilities from {p.min():g} to {p.max():g}; expected 0..1"
+        )
+    _known(what, truth, shape[1])
+    return truth, np.minimum(p, 1)
+
+
+def confusion(matrix: ArrayLike, class_names: Sequence[str]) -> Picture:
     """Draw how often each class was called what.
 
     The colour of a cell is its share of its row (of the samples that are of that class), so that a
@@ -162,7 +221,43 @@ def confusion(matrix: ArrayLike, class_names: Sequence[str]) -> Figure:
         scale.set_label("share of the row")
         scale.outline.set_visible(False)
         figure.settle()
+    figure.alt = _confused(counts, class_names)
+    figure.numbers = _counted(counts, class_names)
     return figure
+
+
+def _confused(counts: NDArray[Any], class_names: Sequence[str]) -> str:
+    """The confusion matrix in words: how many are right, and what is taken for what."""
+    words = (
+        f"Confusion matrix of {len(counts):,} class{'es' if len(counts) > 1 else ''}: "
+        f"{int(counts.trace()):,} of {int(counts.sum()):,} right."
+    )
+    wrong = counts - np.diag(counts.diagonal())
+    i, j = divmod(int(wrong.argmax()), len(wrong))
+    if n := int(wrong[i, j]):
+        times = "once" if n == 1 else f"{n:,} times"
+        words += f" Most often {class_names[i]} was called {class_names[j]}, {times}."
+    return words
+
+
+def _counted(counts: NDArray[Any], class_names: Sequence[str]) -> list[list[str]]:
+    """The matrix as rows of text; beyond 20 classes what is confused, the most frequent first."""
+    if len(counts) <= 20:
+        rows = zip(class_names, counts, strict=True)
+        return [
+            ["truth \\ predicted", *class_names],
+            *([name, *map(str, row.tolist())] for name, row in rows),
+        ]
+    wrong = counts - np.diag(counts.diagonal())
+    pairs = [divmod(int(at), len(wrong)) for at in np.argsort(-wrong, axis=None, kind="stable")]
+    return [
+        ["truth", "predicted", "count"],
+        *(
+            [class_names[i], class_names[j], str(wrong[i, j])]
+            for i, j in pairs[:100]
+            if wrong[i, j]
+        ),
+    ]
 
 
 def _write_counts(
@@ -181,35 +276,33 @@ def _expect(what: str, found: tuple[int, ...], expected: tuple[int, ...]) -> Non
         raise HandgradError(f"{what}: found shape {found}; expected {expected}")
 
 
-def _verdict(
-    axes: Axes, class_names: Sequence[str], p: NDArray[np.float64], truth: int | None
-) -> None:
-    """The title and the frame of one image."""
-    from handgrad.pictures.figure import BLUE, GREEN, ORANGE
-
-    called = int(p.argmax())
-    mark, colour, line = "", BLUE, "-"
-    if truth is not None:
-        mark, colour, line = ("✓ ", GREEN, "-") if called == truth else ("✗ ", ORANGE, "--")
-    title = _fitting(mark, class_names[called], f" {100 * p[called]:.1f} %")
-    if truth is not None and called != truth:
-        title += "\n" + _fitting("is ", class_names[truth], "")
-    _write(axes.set_title, title, pad=4, linespacing=1.25)
-    axes.set(xticks=[], yticks=[])
-    axes.spines[:].set(visible=True, color=colour, linewidth=2.5, linestyle=line)
+def _known(what: str, labels: NDArray[Any], classes: int) -> None:
+    if labels.size and not (labels.min() >= 0 and labels.max() < classes):
+        raise HandgradError(
+            f"{what}: found labels {labels.min()}..{labels.max()}; "
+            f"expected 0..{classes - 1}, one of {classes} classes"
+        )
 
 
-def _fitting(before: str, name: str, after: str) -> str:
-    """A line that fits into a place of the grid: of its parts, only the name is shortened."""
-    from handgrad.pictures.lettering import drawable, shortened, width
-
-    room = 72 * _WIDE - 8 - width(before + after, _LETTERS)
-    return before + shortened(drawable(name), lambda text: width(text, _LETTERS) <= room) + after
+def _images(n: int) -> str:
+    return "1 image" if n == 1 else f"{n:,} images"
 
 
-def _write(setter: Callable[..., object], text: str, **options: float) -> None:
-    """Set a title or a label in letters that its characters have."""
-    from handgrad.pictures.lettering import families
+def _told(
+    wrong: Sequence[int],
+    p: NDArray[np.float64],
+    truth: NDArray[Any],
+    class_names: Sequence[str],
+) -> str:
+    """The first wrong ones, in words."""
+    some = [
+        f"{class_names[int(truth[i])]} called {class_names[int(p[i].argmax())]} "
+        f"with {_percent(p[i].max())}"
+        for i in wrong[:3]
+    ]
+    more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
+    return f" Wrong: {'; '.join(some)}{more}." if wrong else ""
 
-    fonts = families(text.splitlines())
-    setter(text, fontsize=_LETTERS, fontfamily=fonts, **options)
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
