@@ -91,4 +91,4 @@ def colours_run(tmp_path_factory, photographs):
 @pytest.fixture
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Most of a short run's time goes into its pictures, which have tests of their own."""
-    monkeypatch.setattr("handgrad.experiments.run.draw_pictures", lambda *_: None)
+    monkeypatch.setattr("handgrad.experiments.drawn.draw_pictures", lambda *_: None)

@@ -30,10 +30,15 @@ class Said(NamedTuple):
 
 @pytest.fixture
 def handgrad(capsys, monkeypatch) -> Callable[..., Said]:
-    """Runs ``handgrad`` with arguments; anything but an exit fails the test."""
+    """Runs ``handgrad`` with arguments; anything but an exit fails the test.
 
-    def run(*arguments: object) -> Said:
+    Training draws no page, which takes seconds, but for ``report=True``.
+    """
+
+    def run(*arguments: object, report: bool = False) -> Said:
         capsys.readouterr()
+        if arguments[:1] == ("train",) and not report:
+            arguments = (*arguments, "--no-report")
         monkeypatch.setattr(sys, "argv", ["handgrad", *map(str, arguments)])
         with pytest.raises(SystemExit) as ended:
             main()

@@ -41,14 +41,18 @@ def test_the_ending_says_what_it_is(handgrad, photographs, suffix):
 def test_the_list(handgrad):
     said = handgrad("picture", "--list")
     assert said.code == 0
-    assert said.out.startswith("augmented  ")
+    assert said.out.startswith("images  ")
     found = handgrad("picture", "--list", "--json").json
     assert [entry["name"] for entry in found] == [line.split()[0] for line in said.out.splitlines()]
 
 
 def test_what_it_refuses(handgrad, refused):
     assert refused("picture", "augmnted", "digits") == (
-        "picture 'augmnted' is unknown; did you mean 'augmented'? Known: augmented\n"
+        "picture 'augmnted' is unknown; did you mean 'augmented'? Known: "
+        "accuracy, activations, augmented, balance, batch, confusion, "
+        "contributions, cost, descent, first-weights, images, learning-rate, least-sure, "
+        "means, most-typical, most-wrong, network, norms, occlusion, predictions, "
+        "reliability, saliency, scoreboard, units, updates, weights\n"
     )
     assert refused("picture", "augmented", "lines").startswith(
         "recipe 'lines': found no augmentation; expected at least one [[augmentation]]"

@@ -17,8 +17,8 @@ HANDGRAD = [sys.executable, "-m", "handgrad.cli"]
 PLAIN = (
     "import sys\n"
     "from handgrad.cli import main\n"
-    "from handgrad.experiments import run\n"
-    "run.draw_pictures = lambda *_: None\n"  # importing matplotlib is most of the time
+    "from handgrad.experiments import drawn\n"
+    "drawn.draw_pictures = lambda *_: None\n"  # importing matplotlib is most of the time
     "sys.argv = ['handgrad', *sys.argv[1:]]\n"
     "main()"
 )
@@ -43,7 +43,8 @@ def test_help_imports_neither_numpy_nor_rich():
 
 @POSIX
 def test_ctrl_c_ends_after_the_step_and_writes_everything():
-    command = [*HANDGRAD, "train", "digits", "--epochs", "100000", "--json", "--out", "r"]
+    command = [*HANDGRAD, "train", "digits", "--epochs", "100000", "--json", "--out", "r",
+               "--no-report"]  # fmt: skip
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8"
     )
@@ -76,7 +77,7 @@ def test_ctrl_c_ends_after_the_step_and_writes_everything():
 
 @POSIX
 def test_killed_and_resumed_it_is_the_same_to_the_bit():
-    command = [*HANDGRAD, "train", "digits", "--epochs", "3", "--quiet"]
+    command = [*HANDGRAD, "train", "digits", "--epochs", "3", "--quiet", "--no-report"]
     subprocess.run([*command, "--out", "whole"], check=True, capture_output=True)
     process = subprocess.Popen([*command, "--out", "r", "--checkpoint-every", "1"])
     checkpoint = Path("r/unfinished/checkpoint.safetensors")
@@ -86,7 +87,9 @@ def test_killed_and_resumed_it_is_the_same_to_the_bit():
     process.kill()
     assert process.wait() == -signal.SIGKILL
     assert not Path("r/model.safetensors").exists()
-    told = subprocess.run([*HANDGRAD, "train", "--resume", "r"], capture_output=True, text=True)
+    told = subprocess.run(
+        [*HANDGRAD, "train", "--resume", "r", "--no-report"], capture_output=True, text=True
+    )
     assert told.returncode == 0, told.stderr
     assert "\nresumed  at step " in told.stdout
     for name in ("model.safetensors", "recipe.toml", "history.jsonl"):
@@ -96,7 +99,7 @@ def test_killed_and_resumed_it_is_the_same_to_the_bit():
 @POSIX
 def test_a_reader_that_leaves_does_not_cost_the_run():
     """``handgrad train | head -1``"""
-    command = [sys.executable, "-c", PLAIN, "train", "lines", "--out", "r"]
+    command = [sys.executable, "-c", PLAIN, "train", "lines", "--out", "r", "--no-report"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stderr is not None
@@ -110,7 +113,17 @@ def test_a_reader_that_leaves_does_not_cost_the_run():
 def test_equal_trainings_in_two_processes_give_equal_bytes():
     for name in ("a", "b"):
         environment = {**os.environ, "PYTHONHASHSEED": str(ord(name))}
-        command = [sys.executable, "-c", PLAIN, "train", "--epochs", "1", "--out", name]
+        command = [
+            sys.executable,
+            "-c",
+            PLAIN,
+            "train",
+            "--epochs",
+            "1",
+            "--out",
+            name,
+            "--no-report",
+        ]
         subprocess.run(command, check=True, capture_output=True, env=environment)
     for file in ("model.safetensors", "recipe.toml", "history.jsonl"):
         assert Path("a", file).read_bytes() == Path("b", file).read_bytes(), file

@@ -30,7 +30,7 @@ def _filmed(name, folder, settings=None):
 @pytest.fixture(scope="module")
 def lines(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("handgrad.experiments.run.draw_pictures", lambda *_: None)
+        patch.setattr("handgrad.experiments.drawn.draw_pictures", lambda *_: None)
         return _filmed("lines", tmp_path_factory.mktemp("lines"))[0]
 
 

@@ -97,7 +97,7 @@ def test_it_learns_what_no_single_pixel_tells():
 @pytest.mark.parametrize(("classes", "each"), [(2, 20), (2, 2), (30, 3)])
 def test_few_images_and_many_classes(tmp_path, monkeypatch, classes, each):
     """From files to a model, whatever the numbers; a fifth of each class is for the test."""
-    monkeypatch.setattr("handgrad.experiments.run.draw_pictures", lambda *_: None)
+    monkeypatch.setattr("handgrad.experiments.drawn.draw_pictures", lambda *_: None)
     generator = np.random.default_rng(0)
     for label in range(classes):
         (tmp_path / "photos" / f"{label:02}").mkdir(parents=True)

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from handgrad.datasets import Dataset
-from handgrad.errors import HandgradError, RecipeError
+from handgrad.errors import HandgradError
 from handgrad.experiments import Experiment
-from handgrad.experiments.gallery import EPOCHS, GALLERY, IMAGES, Subject, entry
+from handgrad.experiments.gallery import EPOCHS, GALLERY, IMAGES, entry
+from handgrad.experiments.subject import NotThereError, Subject
 from handgrad.storage import write_prepared
 
 N = 11
@@ -79,7 +80,7 @@ def test_augmented_shows_what_the_training_met(table, training):
     if training["batch_size"] is None:
         del table["training"]["batch_size"]
     experiment, seen = met(table)
-    names, pictures = cells(entry("augmented").draw(Subject(table, Path()), None))
+    names, pictures = cells(entry("augmented").draw(Subject(table, Path())))
     assert len(names) == IMAGES
     mean, deviation = experiment.preparation.mean, experiment.preparation.deviation
     missing = 0
@@ -101,7 +102,7 @@ def test_augmented_shows_what_the_training_met(table, training):
 def test_alternating_flips_alternate(table):
     """Without the other steps an image is itself and its mirror in turn."""
     table["augmentation"] = table["augmentation"][:1]
-    _, pictures = cells(entry("augmented").draw(Subject(table, Path()), None))
+    _, pictures = cells(entry("augmented").draw(Subject(table, Path())))
     first = set()
     for prepared, *shown in pictures:
         mirrored = [not np.allclose(picture, prepared, atol=1e-5) for picture in shown]
@@ -115,7 +116,7 @@ def test_alternating_flips_alternate(table):
 def test_numbers_become_pixels_again(table, data):
     table["data"] |= data
     images = Experiment(table).train_set.images
-    names, pictures = cells(entry("augmented").draw(Subject(table, Path()), None))
+    names, pictures = cells(entry("augmented").draw(Subject(table, Path())))
     for name, (prepared, *_) in zip(names, pictures, strict=True):
         expected = images["abcdefghijk".index(name)] / 255
         np.testing.assert_allclose(prepared, expected, rtol=1e-5, atol=1e-6)
@@ -123,8 +124,10 @@ def test_numbers_become_pixels_again(table, data):
 
 def test_nothing_to_show(table):
     table["augmentation"] = []
-    with pytest.raises(RecipeError, match=r"recipe 'eleven': found no augmentation; expected at l"):
-        entry("augmented").draw(Subject(table, Path()), None)
+    with pytest.raises(
+        NotThereError, match=r"recipe 'eleven': found no augmentation; expected at l"
+    ):
+        entry("augmented").draw(Subject(table, Path()))
 
 
 def test_a_picture_that_there_is_not():

@@ -22,7 +22,7 @@ from handgrad.datasets import Batches
 from handgrad.experiments import limited, threads_for
 from handgrad.experiments.coordinates import threads_in_span
 from handgrad.networks import InBatches, Network, forward_by_the_book
-from handgrad.plans import PlannedForward
+from handgrad.plans import PlannedForward, is_planned
 from handgrad.storage import save_model
 from handgrad.training import HowGradient, Span, by_the_book, fit, spans
 
@@ -94,13 +94,16 @@ class _Passing:
         self.problem, network = problem, problem.network
         self.gradient = network.gradient()
         self.through = book_pass(network) if reference else passes(network, len(problem.x), threads)
+        # Each shard multiplies by itself: threads within threads wait for each other.
+        self.blas = 1 if is_planned(network) and not reference else threads
 
     def restart(self) -> None:
         pass
 
     def run(self, repeats: int) -> None:
-        for _ in range(repeats):
-            self.found = self.through(self.problem.x, self.problem.dy, self.gradient)
+        with limited(self.blas):
+            for _ in range(repeats):
+                self.found = self.through(self.problem.x, self.problem.dy, self.gradient)
 
     def numbers(self) -> Array:
         y, dx = self.found
@@ -111,14 +114,16 @@ class _Answering:
     def __init__(self, problem: Answers, threads: int, reference: bool) -> None:
         self.problem = problem
         forward = forward_by_the_book if reference else PlannedForward()
-        problem.network.how_outputs = InBatches(forward, threads)
+        found = threads_for(problem.network, problem.batch, threads)
+        problem.network.how_outputs, self.blas = InBatches(forward, found.shards), found.blas
 
     def restart(self) -> None:
         pass
 
     def run(self, repeats: int) -> None:
-        for _ in range(repeats):
-            self.found = self.problem.model.probabilities(self.problem.images)
+        with limited(self.blas):
+            for _ in range(repeats):
+                self.found = self.problem.model.probabilities(self.problem.images)
 
     def numbers(self) -> Array:
         return self.found.ravel()

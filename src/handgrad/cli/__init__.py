@@ -18,6 +18,7 @@ from handgrad.cli.lists import datasets, recipes, summary
 from handgrad.cli.picture import picture
 from handgrad.cli.predict import predict
 from handgrad.cli.prepare import prepare
+from handgrad.cli.report import report
 from handgrad.cli.train import train
 from handgrad.cli.verify import verify
 from handgrad.errors import HandgradError
@@ -39,12 +40,14 @@ def handgrad() -> None:
       handgrad train lines               a published experiment
       handgrad train photos/             your own folder, one folder per class
       handgrad evaluate                  judge the newest run
+      handgrad report                    see it: one page with all pictures
       handgrad predict photo.jpg         ask it about a photograph
     """
 
 
 COMMANDS = (
-    train, evaluate, predict, picture, film, prepare, verify, bench, summary, recipes, datasets,
+    train, evaluate, predict, report, picture, film, prepare, verify, bench, summary, recipes,
+    datasets,
 )  # fmt: skip
 for command in COMMANDS:
     handgrad.add_command(command)

@@ -23,18 +23,19 @@ def picture(
 ) -> None:
     """Draw a picture of a training.
 
-    WHAT is a picture's name, such as augmented: each image as it was prepared, then as the first
-    epochs show it to the network. It is drawn of a run, of a recipe or of a folder of images; of
-    the newest run if none is given. Without -o it is written to WHAT.png, into a run's own pictures
-    or else here.
+    WHAT is a picture's name, such as first-weights or most-wrong; --list says which there are. It
+    is drawn of a run, of the newest if none is given; those of the data also of a recipe or of a
+    folder of images. Without -o it is written to WHAT.png, into a run's own pictures or else here.
 
     \b
     Examples:
+      handgrad picture most-wrong
       handgrad picture augmented digits
       handgrad picture augmented photos/ -o augmented.pdf
       handgrad picture --list
     """
-    from handgrad.experiments.gallery import GALLERY, Subject, entry
+    from handgrad.experiments.gallery import GALLERY, entry
+    from handgrad.experiments.subject import Subject
     from handgrad.pictures import check_ending, save
     from handgrad.storage import made_folder
 
@@ -52,9 +53,9 @@ def picture(
     chosen = entry(what)
     if out is not None:
         check_ending(out)
-    subject = Subject.of(source)
     with Terminal(sys.stderr) as viewer:
-        figure = chosen.draw(subject, viewer.loading)
+        subject = Subject.of(source, viewer.loading)
+        figure = chosen.draw(subject)
     path = Path(out) if out is not None else made_folder(subject.folder) / f"{what}.png"
     save(figure, path)
     if as_json:

@@ -39,6 +39,7 @@ __all__ = ["train"]
     metavar="STEPS|TIME",
     help="500, or 30s, 10m, 1h; 2m if not given.",
 )
+@click.option("--no-report", is_flag=True, help="Do without the page with all pictures.")
 @click.option("--quiet", is_flag=True, help="Say nothing while it runs.")
 @as_json
 @click.pass_context
@@ -60,10 +61,12 @@ def train(
     verify: bool,
     resume: str | None,
     checkpoint_every: str,
+    no_report: bool,
     quiet: bool,
     as_json: bool,
 ) -> int:
-    """Train a network, and keep the run: model, recipe, history, pictures, summary.
+    """Train a network, and keep the run: model, recipe, history, pictures, a page with
+    all of them, summary.
 
     SOURCE is the name of a recipe (`handgrad recipes` lists them), a TOML file, a prepared .h5, or
     a folder of images with one folder per class; ./NAME means a path. Without SOURCE: digits.
@@ -102,7 +105,12 @@ def train(
     }
     given |= {path: value for path, value in asked.items() if value is not None}
     viewer = Terminal(sys.stderr if as_json else sys.stdout, quiet)
-    how: Any = {"verify": verify, "checkpoint_every": checkpoint_every, "viewer": viewer}
+    how: Any = {
+        "verify": verify,
+        "checkpoint_every": checkpoint_every,
+        "report": not no_report,
+        "viewer": viewer,
+    }
     with viewer, interruptible(viewer):
         if resume is not None:
             _check_alone(context)
@@ -118,7 +126,7 @@ def train(
 
 def _check_alone(context: click.Context) -> None:
     """Refuse what would make another training of the one that goes on."""
-    fitting = {"resume", "verify", "checkpoint_every", "quiet", "as_json"}
+    fitting = {"resume", "verify", "checkpoint_every", "no_report", "quiet", "as_json"}
     for parameter in context.command.params:
         name = parameter.name or ""
         given = context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
@@ -165,6 +173,8 @@ def _told(run: Run) -> str:
     # Without a name the newest under runs/ is meant, which is not one that lies elsewhere.
     named = "" if run.folder.parent == Path("runs") else f" {shlex.quote(str(run.folder))}"
     lines.append(f"run      {run.folder}")
+    if (page := run.folder / "report.html").is_file():
+        lines.append(f"report   {page}")
     if found["stopped"] == "interrupted":
         lines.append(f"resume   handgrad train --resume {shlex.quote(str(run.folder))}")
     lines.append(f"next     handgrad evaluate{named}; handgrad predict{named} IMAGE")

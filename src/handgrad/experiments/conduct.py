@@ -13,7 +13,9 @@ from handgrad.experiments.checkpoints import Checkpoints, interval, restore
 from handgrad.experiments.experiment import Experiment
 from handgrad.experiments.film import SNAPSHOTS, Filming
 from handgrad.experiments.recipe import read_recipe, with_settings
+from handgrad.experiments.report import write_report
 from handgrad.experiments.run import Run, save_run
+from handgrad.experiments.subject import Subject
 from handgrad.experiments.threads import limited
 from handgrad.experiments.unfinished import CHECKPOINT, RECIPE, UNFINISHED, begun, finished
 from handgrad.experiments.verified import model_check
@@ -58,6 +60,7 @@ def train(
     force: bool = False,
     verify: bool = False,
     checkpoint_every: str = "2m",
+    report: bool = False,
     viewer: Viewer | None = None,
 ) -> Run:
     """Train, and leave a run behind.
@@ -71,6 +74,7 @@ def train(
     verify : put the gradient certificate into the model file
     checkpoint_every : after so many steps ("500") or so much time ("10m") everything is kept that
         `resume` needs
+    report : write the run's page, ``RUN/report.html``, at the end
     viewer : is told how it goes
 
     Raises
@@ -98,7 +102,7 @@ def train(
     existed = out is not None and Path(out).exists()
     folder = begun(experiment.recipe.table(), out, force)
     try:
-        return _conducted(experiment, folder, verify, viewer, every)
+        return _conducted(experiment, folder, verify, viewer, every, report)
     except BaseException:
         if not existed and not (folder / UNFINISHED).exists():
             with contextlib.suppress(OSError):  # something else is in it
@@ -111,6 +115,7 @@ def resume(
     *,
     verify: bool = False,
     checkpoint_every: str = "2m",
+    report: bool = False,
     viewer: Viewer | None = None,
 ) -> Run:
     """Go on with a training that was interrupted, to the same bits as without the interruption.
@@ -121,7 +126,7 @@ def resume(
     Parameters
     ----------
     run : its folder
-    verify, checkpoint_every, viewer : as for `train`
+    verify, checkpoint_every, report, viewer : as for `train`
 
     Raises
     ------
@@ -139,7 +144,7 @@ def resume(
     if (unfinished / CHECKPOINT).exists():
         for difference in restore(experiment, unfinished / CHECKPOINT):
             viewer.note(f"{difference}: the last bits may differ from an uninterrupted training's")
-    return _conducted(experiment, folder, verify, viewer, every)
+    return _conducted(experiment, folder, verify, viewer, every, report)
 
 
 def _conducted(
@@ -148,6 +153,7 @@ def _conducted(
     verify: bool,
     viewer: Viewer,
     every: tuple[float, float],
+    report: bool,
 ) -> Run:
     """Train in a folder that has begun, and let the results take their places in it."""
     filming = Filming(experiment, folder / UNFINISHED / SNAPSHOTS)
@@ -163,8 +169,8 @@ def _conducted(
                 filming()
                 checkpoints(now=viewer.interrupted)
 
-            for report in experiment.train(viewer.watch, between):
-                viewer.report(report)
+            for one in experiment.train(viewer.watch, between):
+                viewer.report(one)
             for seed, figures in experiment.repeats(viewer.watch):
                 if viewer.interrupted:
                     break
@@ -187,6 +193,11 @@ def _conducted(
         else:
             shutil.rmtree(folder / UNFINISHED, ignore_errors=True)
         raise
+    run = Run(folder)
+    if report:
+        subject = Subject(run.recipe, folder / "pictures", run, experiment, viewer.loading)
+        with limited(experiment.threads.blas):
+            write_report(run, None, subject, viewer.loading)
     if fault:
         raise fault
-    return Run(folder)
+    return run

@@ -9,19 +9,17 @@ import tomllib
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from handgrad.errors import DataError
-from handgrad.experiments.checkpoints import versions
-from handgrad.experiments.drawn import draw_pictures
-from handgrad.experiments.experiment import Experiment
-from handgrad.experiments.recipe import Recipe
-from handgrad.experiments.threads import cores
 from handgrad.experiments.unfinished import RECIPE, write_recipe
-from handgrad.experiments.work import Work, work_for
 from handgrad.networks import InBatches, Model
 from handgrad.plans import PlannedForward
 from handgrad.storage import load_model, save_model, written
+
+if TYPE_CHECKING:
+    from handgrad.experiments.experiment import Experiment
+    from handgrad.experiments.work import Work
 
 __all__ = ["Run", "save_run"]
 
@@ -96,6 +94,10 @@ class Run:
     @property
     def work(self) -> Work | None:
         """How its recipe would be computed on this machine; None where the model says no recipe."""
+        from handgrad.experiments.recipe import Recipe
+        from handgrad.experiments.threads import cores
+        from handgrad.experiments.work import work_for
+
         model = self.model
         if "recipe" not in model.about or "images" not in model.about:
             return None
@@ -126,6 +128,9 @@ def save_run(
     ----------
     stopped : why the training ended before its recipe said so; None where it did not
     """
+    from handgrad.experiments.checkpoints import versions
+    from handgrad.experiments.drawn import draw_pictures
+
     recipe = experiment.recipe
     model = experiment.model()
     save_model(model, folder / MODEL)

@@ -5,18 +5,19 @@ from __future__ import annotations
 import os
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from handgrad.arrays import Array
-from handgrad.datasets import Dataset, Preparation
+from handgrad.datasets import Dataset, Preparation, numbers
 from handgrad.errors import HandgradError
 from handgrad.experiments.experiment import Experiment, Progress
 from handgrad.experiments.recipe import read_recipe
 from handgrad.experiments.run import Run
 from handgrad.experiments.threads import answering
 from handgrad.networks import Network
+from handgrad.training import least_sure
 
 __all__ = ["NotThereError", "Subject", "pixels_of"]
 
@@ -108,7 +109,7 @@ class Subject:
         return self.run.history
 
     @property
-    def unit(self) -> str:
+    def unit(self) -> Literal["step", "epoch"]:
         """What reports are counted by."""
         return "step" if self.experiment.recipe.training.batch_size is None else "epoch"
 
@@ -126,19 +127,57 @@ class Subject:
         with answering(experiment.network, len(self.judged)):
             return experiment.recipe.loss.probabilities(experiment.outputs(self.judged))
 
-    def names_of(self, dataset: Dataset) -> tuple[str, ...]:
-        """The images' file names, or else their numbers."""
-        return dataset.file_names or tuple(f"{i}" for i in range(len(dataset)))
+    def series(self, key: str) -> tuple[list[int], list[Any]]:
+        """Where reports were made, and a figure of each; None where it was not measured."""
+        if not self.history:
+            raise NotThereError(f"{self.name!r}: no step was reported; expected at least one")
+        return [row[self.unit] for row in self.history], [row.get(key) for row in self.history]
+
+    def layerwise(self, key: str) -> dict[str, list[float | None]]:
+        """A figure that reports have for each layer that learns, by layer."""
+        _, rows = self.series(key)
+        if not any(rows):
+            raise NotThereError(f"{self.name!r}: norms were not reported (training.norms)")
+        layers = enumerate(self.network.architecture)
+        learning = [
+            f"{i} {layer}" for i, layer in layers if self.experiment.network.layout.layer(i).stop
+        ]
+        return {
+            name: [None if row is None else row[place] for row in rows]
+            for place, name in enumerate(learning)
+        }
 
     def seen(self, dataset: Dataset) -> Array:
         """Images as the network is fed with them, (N, …)."""
-        return self.experiment._numbers(dataset)
+        return numbers(dataset.images, self.experiment.preparation, self.experiment.recipe.dtype)
 
     @cached_property
     def doubtful(self) -> int:
         """The place among `judged` of the image that the network is least sure of."""
-        first, second = np.sort(self.probabilities, axis=1)[:, :-3:-1].T
-        return int(np.argmin(first - second))
+        return int(least_sure(self.probabilities, self.judged.labels, 1)[0])
+
+    def looked_at(self, place: int) -> Array:
+        """One of the images `judged`, as the network is fed with it, (1, …)."""
+        return self.seen(self.judged.take(np.array([place])))
+
+    def by_the_book(self, x: Array) -> Array:
+        """(N, K): what the network says of images, one layer after another."""
+        outputs, _ = self.network.forward(x)
+        return self.experiment.recipe.loss.probabilities(outputs)
+
+    def score(self, place: int) -> tuple[int, str]:
+        """Which of the outputs speaks for the answer about an image, and for which class.
+
+        A single output speaks for the second class, whatever the answer.
+        """
+        if self.network.shapes[-1] == (1,):
+            return 0, self.class_names[1]
+        k = int(self.by_the_book(self.looked_at(place))[0].argmax())
+        return k, self.class_names[k]
+
+    def upright(self, values: Array) -> Array:
+        """What was computed for each pixel (H, W, …) as the image is seen."""
+        return values.swapaxes(0, 1) if self.experiment.preparation.transposed else values
 
 
 def pixels_of(x: Array, preparation: Preparation) -> Array:

@@ -12,7 +12,7 @@ from handgrad.errors import HandgradError
 from handgrad.pictures.pixels import pixels, show
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from handgrad.pictures.figure import Picture
 
 __all__ = ["augmented"]
 
@@ -21,7 +21,7 @@ _IMAGE, _GAP, _APART, _NAMES, _ABOVE, _EDGE = 1.0, 0.08, 0.3, 1.15, 0.35, 0.12
 _LETTERS = 8.0
 
 
-def augmented(images: ArrayLike, drawn: ArrayLike, names: Sequence[str]) -> Figure:
+def augmented(images: ArrayLike, drawn: ArrayLike, names: Sequence[str]) -> Picture:
     """Draw each image in a row: first as it was prepared, then as each epoch showed it.
 
     Parameters
@@ -102,4 +102,8 @@ def augmented(images: ArrayLike, drawn: ArrayLike, names: Sequence[str]) -> Figu
             if not row:
                 heading = f"epoch {column}" if column else "prepared"
                 axes.set_title(heading, fontsize=_LETTERS, pad=5)
+        figure.alt = (
+            f"{rows} images, a row each ({', '.join(names)}): first as it was prepared, then as "
+            f"{epochs} epochs showed it to the network, moved or changed anew each time."
+        )
     return figure

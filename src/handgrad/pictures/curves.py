@@ -11,7 +11,6 @@ from handgrad.errors import HandgradError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
     from handgrad.pictures.figure import Picture
 
@@ -43,7 +42,7 @@ def cost_curve(
     *,
     log: bool = False,
     unit: Unit = "step",
-) -> Figure:
+) -> Picture:
     """Draw the loss that is descended, and the one on data that was not trained on.
 
     Parameters
@@ -79,6 +78,7 @@ def cost_curve(
             _logarithmic(axes)
         axes.set_ylabel("loss (log scale)" if log else "loss")
         _legend(axes)
+        _told(figure, "Loss", curves, unit, "{:.4g}")
         figure.settle()
     return figure
 
@@ -89,7 +89,7 @@ def accuracy_curve(
     *,
     unit: Unit = "epoch",
     best: float | None = None,
-) -> Figure:
+) -> Picture:
     """Draw accuracies, one curve a set of samples.
 
     Parameters
@@ -129,6 +129,7 @@ def accuracy_curve(
         axes.set_ylim(top=min(top, 1.005))  # the room above 100 % would suggest that there is more
         axes.set_ylabel("accuracy")
         _legend(axes)
+        _told(figure, "Accuracy", curves, unit, "{:.2%}")
         figure.settle()
     return figure
 
@@ -148,6 +149,26 @@ def _measured(what: str, x: Sequence[float], series: Mapping[str, Series]) -> li
     if not any(curve.points or curve.lost for curve in curves):
         raise HandgradError(f"{what}: found no measured value; expected at least one")
     return curves
+
+
+def _told(figure: Picture, what: str, curves: list[_Curve], unit: Unit, form: str) -> None:
+    """Where each curve begins and ends, in words; and all its points, as a table."""
+    ways = [
+        f"{curve.name} from {form.format(curve.points[0][1])} at {unit} {curve.points[0][0]:g} "
+        f"to {form.format(curve.points[-1][1])} at {unit} {curve.points[-1][0]:g}"
+        for curve in curves
+        if curve.points
+    ]
+    figure.alt = f"{what} over the training: {'; '.join(ways) or 'nothing finite'}."
+    found = [dict(curve.points) for curve in curves]
+    places = sorted({place for points in found for place in points})
+    figure.numbers = [
+        [unit, *(curve.name for curve in curves)],
+        *(
+            [f"{x:g}", *(form.format(points[x]) if x in points else "" for points in found)]
+            for x in places
+        ),
+    ]
 
 
 def _axes(unit: Unit) -> tuple[Picture, Axes]:

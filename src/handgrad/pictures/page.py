@@ -80,6 +80,7 @@ def page(
     figures: Sequence[tuple[str, str]],
     sections: Sequence[Section],
     command: str = "",
+    missing: Sequence[str] = (),
 ) -> str:
     """The whole page, as HTML.
 
@@ -90,6 +91,7 @@ def page(
     figures : what to know first: a name and its value each
     sections : in order; those without panels are left out
     command : what makes the page anew, said at its end
+    missing : what is not on the page, and why, to be opened at its end
 
     Returns
     -------
@@ -112,7 +114,17 @@ def page(
             for section in made
         ),
         sections="\n".join(map(_section, made)),
+        missing=_missing(missing),
         command=f"<p>Made by <code>{_text(command)}</code></p>" if command else "",
+    )
+
+
+def _missing(reasons: Sequence[str]) -> str:
+    if not reasons:
+        return ""
+    items = "".join(f"<li>{_text(reason)}</li>" for reason in reasons)
+    return (
+        f"<details><summary>what is not on this page, and why</summary><ul>{items}</ul></details>"
     )
 
 

@@ -266,7 +266,7 @@ def _write_counts(
     for (i, j), count in np.ndenumerate(counts):
         if len(counts) > 20 and not count:
             continue
-        ink = "white" if share[i, j] > _DARK else "black" if count else "#6E6E6E"
+        ink = "white" if share[i, j] > _DARK else "#050505" if count else "#707070"
         text = axes.text(j, i, str(count), ha="center", va="center", color=ink, fontsize=size)
         text.set_in_layout(False)  # it lies inside; measuring thousands would take seconds
 

@@ -4,7 +4,16 @@
 Experiments and the command line loop over what it yields; it writes no file and prints nothing.
 """
 
+from handgrad.training.calibration import Calibration, calibration
+from handgrad.training.explanation import (
+    Contribution,
+    contribution,
+    input_gradient,
+    layer_outputs,
+    occluded,
+)
 from handgrad.training.gradient import HowGradient, by_the_book, in_groups, penalty
+from handgrad.training.health import UnitHealth, unit_health
 from handgrad.training.loop import BatchSource, fit
 from handgrad.training.metrics import (
     ClassScore,
@@ -14,29 +23,46 @@ from handgrad.training.metrics import (
     confusion_matrix,
     wilson_interval,
 )
+from handgrad.training.ranking import least_sure, most_typical, most_wrong
 from handgrad.training.report import Report
+from handgrad.training.snapshots import Snapshots, moments, read_snapshots
 from handgrad.training.span import Span, in_coordinates, spans
 from handgrad.training.state import State
 from handgrad.training.stopping import keep_best, stop_at
 
 __all__ = [
     "BatchSource",
+    "Calibration",
     "ClassScore",
+    "Contribution",
     "HowGradient",
     "Report",
+    "Snapshots",
     "Span",
     "State",
+    "UnitHealth",
     "accuracy",
     "baseline",
     "by_the_book",
+    "calibration",
     "class_scores",
     "confusion_matrix",
+    "contribution",
     "fit",
     "in_coordinates",
     "in_groups",
+    "input_gradient",
     "keep_best",
+    "layer_outputs",
+    "least_sure",
+    "moments",
+    "most_typical",
+    "most_wrong",
+    "occluded",
     "penalty",
+    "read_snapshots",
     "spans",
     "stop_at",
+    "unit_health",
     "wilson_interval",
 ]
