@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import re
 import shutil
 import subprocess
+import sys
 import xml.etree.ElementTree as ElementTree
 from html.parser import HTMLParser
 
@@ -149,6 +151,27 @@ def test_a_wide_figure_takes_the_whole_width():
     text = page("t", [], [], [Section("s", [Panel("a", "A", wide), Panel("b", "B", narrow)])])
     figures = Reader(text).all("figure")
     assert [attrs.get("class") for attrs in figures] == ["wide", None]
+
+
+def test_an_image_of_few_colours_takes_a_byte_a_pixel(monkeypatch):
+    """41 colours: the same pixels in fewer bytes; of thousands of colours nothing is changed."""
+    generator = np.random.default_rng(0)
+    for colours, lighter in ((41, True), (60_000, False)):
+        figure = curve()
+        values = generator.integers(colours, size=(200, 200))
+        rgb = np.stack([values // 256, values % 256, values % 41], axis=-1) / 255
+        figure.axes[0].imshow(rgb, extent=(0, 1, 1, 2), interpolation="none")
+        found = svg(figure, "a")
+        with monkeypatch.context() as patch:
+            patch.setattr(sys.modules[svg.__module__], "_lighter", lambda png: png)
+            plain = svg(figure, "a")
+        assert (len(found) < 0.8 * len(plain)) == lighter
+        pixels = []
+        for text in (found, plain):
+            (png,) = re.findall(r"data:image/png;base64,([\w+/=\s]+)", text)
+            with Image.open(io.BytesIO(base64.b64decode(png))) as image:
+                pixels.append(image.convert("RGBA").tobytes())
+        assert pixels[0] == pixels[1]
 
 
 def test_the_slider_has_every_frame_and_shows_the_last(whole):

@@ -124,20 +124,24 @@ def _network(subject: Subject) -> Picture:
     if all(isinstance(network.architecture[i], Dense) for i in learning):
         weights = [network.params[i].W for i in learning]
         offsets = [getattr(network.params[i], "b", None) for i in learning]
-    return network_drawing(layer_rows(network), weights, offsets, subject.class_names)
+    # A single output speaks for the second class.
+    names = subject.class_names[-network.shapes[-1][0] :]
+    return network_drawing(layer_rows(network), weights, offsets, names)
 
 
 def _weights(subject: Subject) -> Picture:
     from handgrad.pictures import weight_matrices
 
     _trained(subject)
-    return weight_matrices(
-        {
-            name: slot.of(subject.network.vector).T
-            for name, slot in subject.network.layout.slots.items()
-            if name.endswith((".W", ".b"))
-        }
-    )
+    network, found = subject.network, {}
+    learning = [params for params in network.params if hasattr(params, "W")]
+    for k, params in enumerate(learning, start=1):
+        found[f"W{k}"] = params.W.T if params.W.ndim == 2 else params.W
+        if hasattr(params, "b"):
+            found[f"b{k}"] = params.b
+    if not found:
+        raise NotThereError(f"{subject.name!r}: it has no weights; expected some")
+    return weight_matrices(found)
 
 
 def _first(subject: Subject) -> Picture:

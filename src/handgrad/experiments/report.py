@@ -17,6 +17,9 @@ __all__ = ["REPORT", "page_of", "write_report"]
 
 REPORT = "report.html"
 
+FRAMES, FRAME_BYTES = 24, 1_000_000
+"""Of the film's slider, at most."""
+
 
 def page_of(subject: Subject, run: Run, progress: Progress | None = None) -> str:
     """The page of a run, as HTML; what a training does not have is left out.
@@ -91,7 +94,8 @@ def _film(run: Run, missing: list[str]) -> list[Any]:
     except HandgradError as reason:
         missing.append(f"film: {reason}")
         return []
-    return [Slider("film", "The training, step by step", stills(film), film.alt)]
+    frames = stills(film, FRAMES, FRAME_BYTES)
+    return [Slider("film", "The training, step by step", frames, film.alt)]
 
 
 def _words(subject: Subject, summary: dict[str, Any]) -> list[str]:

@@ -13,6 +13,8 @@ from importlib import resources
 from string import Template
 from typing import TYPE_CHECKING
 
+from PIL import Image
+
 if TYPE_CHECKING:
     from handgrad.pictures.figure import Picture
 
@@ -146,6 +148,7 @@ def svg(figure: Picture, name: str) -> str:
     drawn = re.sub(r"<metadata>.*?</metadata>", "", whole[whole.index("<svg") :], flags=re.S)
     drawn = re.sub(r'\b(id=")|(href="#|url\(#)', lambda m: f"{m[0]}{name}-", drawn)
     drawn = re.sub(r"(?<=: )#[0-9a-f]{6}\b", lambda m: _INK.get(m[0], m[0]), drawn)
+    drawn = re.sub(r"(?<=data:image/png;base64,)[\w+/=\s]+", lambda m: _lighter(m[0]), drawn)
     drawn = drawn.replace("'DejaVu Sans'", "'DejaVu Sans', Verdana, sans-serif")
     wide, high = (round(100 * inches) for inches in figure.get_size_inches())
     alt = html.escape(figure.alt, quote=True)
@@ -155,6 +158,20 @@ def svg(figure: Picture, name: str) -> str:
         'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">'
     )
     return head + drawn[drawn.index(">") + 1 :]
+
+
+def _lighter(png: str) -> str:
+    """The same pixels, a byte each, where there are no more than 256 colours among them."""
+    with Image.open(io.BytesIO(base64.b64decode(png))) as image:
+        pixels = image.convert("RGBA")
+    opaque = pixels.getextrema()[3] == (255, 255)
+    if not opaque or pixels.getcolors(256) is None:
+        return png
+    few, made = pixels.convert("RGB").quantize(256), io.BytesIO()
+    if few.convert("RGB").tobytes() != pixels.convert("RGB").tobytes():
+        return png
+    few.save(made, "png", optimize=True)
+    return min(png, base64.b64encode(made.getvalue()).decode(), key=len)
 
 
 def _section(section: Section) -> str:
