@@ -164,7 +164,7 @@ def _lighter(png: str) -> str:
     """The same pixels, a byte each, where there are no more than 256 colours among them."""
     with Image.open(io.BytesIO(base64.b64decode(png))) as image:
         pixels = image.convert("RGBA")
-    opaque = pixels.getextrema()[3] == (255, 255)
+    opaque = pixels.getchannel("A").getextrema() == (255, 255)
     if not opaque or pixels.getcolors(256) is None:
         return png
     few, made = pixels.convert("RGB").quantize(256), io.BytesIO()
