@@ -287,3 +287,23 @@ def test_ours_in_the_span_of_the_inputs(monkeypatch):
     assert np.abs(ours - problem.network.vector).max() > 0.01
     module.ours(replace(problem, batch_size=6), 1).run(20)
     assert len(made) == 2
+
+
+def test_growth_is_drawn_with_plain_numbers(texts_apart):
+    """Doubling a batch doubles the time: slope 1. Ticks are numbers; no text lies on another."""
+    from handgrad.bench.growth import Point, draw
+
+    points = [
+        Point("batch", n, side, n * factor, 1_000_000 * n)
+        for side, factor in (("ours", 1.0), ("pytorch", 2.0))
+        for n in (8, 16, 32)
+    ]
+    figure = draw(points)
+    time, _ = figure.axes
+    names = [text.get_text() for text in time.get_legend().get_texts()]
+    assert names == ["ours: slope 1.00", "pytorch: slope 1.00"]
+    figure.draw_without_rendering()
+    ticks = {label.get_text() for label in time.get_yticklabels()}
+    assert {"10", "20", "50"} <= ticks
+    assert not any("$" in tick for tick in ticks)
+    texts_apart(figure)

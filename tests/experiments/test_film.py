@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from handgrad.errors import DataError, HandgradError
-from handgrad.experiments import Experiment, Run, read_recipe, save_run, with_settings
+from handgrad.errors import DataError, HandgradError, RecipeError
+from handgrad.experiments import Experiment, Run, read_recipe, save_run, train, with_settings
 from handgrad.experiments.checkpoints import Checkpoints, restore
 from handgrad.experiments.film import SNAPSHOTS, Filming, film_of, kept, save_film, whole
 from handgrad.layers import Convolution, Dense, Dropout, Flatten, ReLU
@@ -275,3 +275,15 @@ def test_the_film_is_saved_in_the_run(film, lines, tmp_path, monkeypatch):
         save_film(short, run, tmp_path / "film.mp4")
     with pytest.raises(HandgradError, match=r"ends in '\.png'; expected \.gif or \.mp4"):
         save_film(short, run, tmp_path / "film.png")
+
+
+def test_a_limit_on_what_is_kept(tmp_path):
+    """74 numbers of 8 bytes and their step are 592: of 6 kB ten snapshots; of nothing, none."""
+    run = train("lines", {"training.epochs": 60, "training.snapshots": 0.006}, out=tmp_path / "a")
+    steps, _ = read_snapshots(run.folder / SNAPSHOTS)
+    assert len(steps) == 10
+    assert (steps[0], steps[-1]) == (0, 60)
+    run = train("lines", {"training.epochs": 60, "training.snapshots": 0}, out=tmp_path / "b")
+    assert not (run.folder / SNAPSHOTS).exists()
+    with pytest.raises(RecipeError, match=r"snapshots = -1.*; expected 0 or more megabytes"):
+        train("lines", {"training.snapshots": -1})

@@ -147,7 +147,7 @@ def draw(points: Sequence[Point]) -> Figure:
         ("MB above what was prepared", lambda point: point.memory / 1e6),
     ]
     with house_style():
-        figure = Picture(3.4 * len(axes), 6.4, layout=roomy())
+        figure = Picture(3.6 * len(axes), 8, layout=roomy())
         grid: Any = figure.subplots(2, len(axes), squeeze=False)
         for row, (label, of) in enumerate(kinds):
             for column, axis in enumerate(axes):
@@ -158,14 +158,20 @@ def draw(points: Sequence[Point]) -> Figure:
                     steep = slope(x, y)
                     place.loglog(x, y, "o-", color=colour, label=f"{side}: slope {steep:.2f}")
                     place.set_xticks(x, [str(value) for value in x], minor=False)
-                    place.xaxis.set_minor_locator(_nowhere())
+                _plain(place)
                 place.set_xlabel(axis)
                 place.set_ylabel(label if column == 0 else "")
-                place.legend(fontsize=8)
+                place.legend(loc="lower left", bbox_to_anchor=(0, 1), frameon=False, fontsize=8)
+        figure.alt = f"Time and memory of a training step over {', '.join(axes)}, by side."
+        figure.settle()
     return figure
 
 
-def _nowhere() -> Any:
-    from matplotlib.ticker import NullLocator
+def _plain(axes: Any) -> None:
+    """Ticks as plain numbers: powers of ten would need formula text."""
+    from matplotlib.ticker import LogLocator, NullFormatter, NullLocator, StrMethodFormatter
 
-    return NullLocator()
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())

@@ -81,13 +81,14 @@ class Filming:
 
     def __init__(self, experiment: Experiment, path: Path) -> None:
         self.experiment, self.path = experiment, path
-        shown = kept(experiment.network)
+        limit = round(1e6 * experiment.recipe.training.snapshots)
+        shown = kept(experiment.network) if limit else {}
         at: tuple[int, ...] = ()
         if shown:
             numbers = sum(view.size for view in shown.values())
             itemsize = experiment.network.vector.itemsize
             most = SPANNED if experiment.spanned else MOST
-            at = moments(_steps(experiment), numbers, itemsize, most=most)
+            at = moments(_steps(experiment), numbers, itemsize, limit, most)
         self._any = bool(shown)
         # Asked for, an experiment's network holds the weights that are elsewhere while it trains.
         self.snapshots = Snapshots(lambda: kept(experiment.network), at)

@@ -98,6 +98,7 @@ class Training:
     until : stop once a figure is reached, such as "train_accuracy=1.0"
     patience : stop after so many reports without a better validation accuracy
     norms : report the norms of weights, gradients and updates; None: for mini-batches
+    snapshots : megabytes that may be kept for the film; 0 for no film
     """
 
     epochs: int = 10
@@ -111,12 +112,15 @@ class Training:
     until: str | None = None
     patience: int | None = None
     norms: bool | None = None
+    snapshots: float = 64.0
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "threads", "group", "every", "patience"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name} = {value}; expected at least 1")
+        if not 0 <= self.snapshots < math.inf:
+            raise ValueError(f"snapshots = {self.snapshots}; expected 0 or more megabytes")
         if self.until is not None:
             self.goal()
 
