@@ -14,6 +14,7 @@ from pathlib import Path
 HOME = Path(__file__).resolve().parent
 VENV = HOME / ".venv"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
+EXTRAS = {"test": "test", "export": "export", "parity": "export"}
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 
 
@@ -44,7 +45,7 @@ def main(arguments: list[str]) -> int:
         print("go.py: no pages are built yet; docs/*.md are read as they are", file=sys.stderr)
         return 2
     try:
-        installed("test" if word == "test" else "")
+        installed(EXTRAS.get(word, ""))
     except (subprocess.CalledProcessError, OSError) as error:
         print(f"go.py: the set-up failed: {error}", file=sys.stderr)
         return 2

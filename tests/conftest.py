@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import os
+import shutil
+import struct
+import tempfile
+import zlib
+from collections.abc import Callable, Iterator
 from itertools import combinations
 from pathlib import Path
 from types import ModuleType
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -15,6 +22,15 @@ from PIL import Image
 
 COLOURS = {"blue é": (40, 40, 200), "green": (40, 200, 40), "red": (200, 40, 40)}
 """Classes in the order of their names, and what their photographs look like."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory) -> Iterator[Path]:
+    """The user's cache stays as it is."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("cache")
+        patch.setenv("HANDGRAD_CACHE", str(folder))
+        yield folder
 
 
 @pytest.fixture(scope="session")
@@ -95,6 +111,159 @@ def colours_run(tmp_path_factory, photographs):
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Most of a short run's time goes into its pictures, which have tests of their own."""
     monkeypatch.setattr("handgrad.experiments.drawn.draw_pictures", lambda *_: None)
+
+
+class Hostile(NamedTuple):
+    """A folder with everything that a folder of photographs was ever seen to hold.
+
+    ``named`` has one name for each thing in it that is worth a word ("truncated", "leak", …), and
+    ``faults`` the kind of fault of each file that does not decode; names as data sets give them.
+    ``locked`` cannot be read as another user than root: see `not_root`.
+    """
+
+    folder: Path
+    named: dict[str, str]
+    faults: dict[str, str]
+
+
+@pytest.fixture(scope="session")
+def scenery() -> Callable[..., Image.Image]:
+    """Draws a picture of soft shapes, another one for every seed: near-duplicates know it again."""
+
+    def drawn(seed: int, size: tuple[int, int] = (64, 48)) -> Image.Image:
+        few = np.random.default_rng(seed).integers(0, 256, size=(6, 8, 3), dtype=np.uint8)
+        return Image.fromarray(few).resize(size, Image.Resampling.BICUBIC)
+
+    return drawn
+
+
+@pytest.fixture(scope="session")
+def hostile(scenery) -> Iterator[Hostile]:
+    """A folder of `cats` and `dogs`, divided, with every fault in it. Read only."""
+    if os.name != "posix":
+        pytest.skip("the hostile folder: names, links and pipes that this system does not have")
+    home = Path(tempfile.mkdtemp(prefix="hostile-"))  # pytest's own folders are closed to others
+    home.chmod(0o755)
+    folder = home / "my photographs"
+    for part in ("train", "test"):
+        for name in ("cats", "dogs"):
+            (folder / part / name).mkdir(parents=True)
+    cats, dogs = folder / "train" / "cats", folder / "train" / "dogs"
+    for i in range(6):
+        scenery(i).save(cats / f"{i}.jpg", quality=92)
+        scenery(10 + i).save(dogs / f"{i}.jpg", quality=92)
+    scenery(20).save(folder / "test/cats/0.jpg", quality=92)
+    scenery(21).save(folder / "test/dogs/0.jpg", quality=92)
+    # Names.
+    scenery(22).save(cats / "a name, with spaces.jpg")
+    scenery(23).save(cats / "naïve 猫.png")
+    scenery(24).save(cats / "two\nlines.png")
+    with open(os.fsencode(cats) + b"/bytes \xff.png", "wb") as file:
+        scenery(25).save(file, "png")
+    # What decodes, and is worth a word.
+    frames = [scenery(30).convert("P"), scenery(31).convert("P")]
+    frames[0].save(cats / "animated.gif", save_all=True, append_images=frames[1:])
+    deep = np.asarray(scenery(32).convert("L")).astype(np.uint16) * 257
+    Image.fromarray(deep).save(cats / "sixteen bits.png")
+    exif = Image.Exif()
+    exif[0x0112] = 6  # lies on its side
+    scenery(33).save(cats / "rotated.jpg", exif=exif)
+    scenery(34).convert("CMYK").save(cats / "cmyk.jpg")
+    scenery(35).quantize(16).save(cats / "palette.png", transparency=3)
+    Image.new("RGB", (1, 1), (9, 80, 160)).save(cats / "one pixel.png")
+    # Copies: within a class, across classes, across the parts.
+    shutil.copy(cats / "0.jpg", cats / "copy.jpg")
+    scenery(1).resize((56, 42)).save(cats / "encoded again.jpg", quality=70)
+    shutil.copy(cats / "2.jpg", dogs / "a cat.jpg")
+    shutil.copy(dogs / "3.jpg", folder / "test/dogs/seen before.jpg")
+    scenery(14).resize((72, 54)).save(folder / "test/dogs/nearly seen.jpg", quality=75)
+    # What does not decode.
+    (cats / "words.jpg").write_text("this is no photograph\n")
+    (cats / "empty.png").touch()
+    for name in ("truncated.jpg", "truncated.png"):
+        scenery(40, (320, 240)).save(cats / name)
+        whole = (cats / name).read_bytes()
+        (cats / name).write_bytes(whole[: len(whole) * 2 // 3])
+    (cats / "huge.png").write_bytes(_png_that_claims(100_000, 100_000))
+    scenery(41).save(dogs / "locked.jpg")
+    (dogs / "locked.jpg").chmod(0)
+    # What is no image at all, and leads nowhere or round in a circle.
+    (cats / "notes.txt").write_text("remember the milk\n")
+    (cats / "Thumbs.db").write_bytes(b"\xd0\xcf\x11\xe0")
+    (folder / "train/__MACOSX/cats").mkdir(parents=True)
+    (folder / "train/__MACOSX/cats/._0.jpg").write_bytes(b"\x00\x05\x16\x07")
+    (cats / "round").symlink_to(folder / "train")
+    (dogs / "itself").symlink_to("itself")
+    (dogs / "dangling.jpg").symlink_to("nowhere.jpg")
+    os.mkfifo(dogs / "pipe.jpg")
+    at = "train/cats/"
+    faults = {
+        f"{at}words.jpg": "not an image",
+        f"{at}empty.png": "empty",
+        f"{at}truncated.jpg": "truncated",
+        f"{at}truncated.png": "truncated",
+        f"{at}huge.png": "too large",
+    }
+    named = {kind: name for name, kind in reversed(faults.items())} | {
+        "truncated PNG": f"{at}truncated.png",
+        "locked": "train/dogs/locked.jpg",
+        "dangling": "train/dogs/dangling.jpg",
+        "pipe": "train/dogs/pipe.jpg",
+        "spaces": f"{at}a name, with spaces.jpg",
+        "Unicode": f"{at}naïve 猫.png",
+        "newline": f"{at}two\nlines.png",
+        "bytes": f"{at}bytes \\xff.png",
+        "animated": f"{at}animated.gif",
+        "16 bits": f"{at}sixteen bits.png",
+        "rotated": f"{at}rotated.jpg",
+        "CMYK": f"{at}cmyk.jpg",
+        "palette": f"{at}palette.png",
+        "one pixel": f"{at}one pixel.png",
+        "copy": f"{at}copy.jpg",  # of 0.jpg
+        "encoded again": f"{at}encoded again.jpg",  # of 1.jpg
+        "conflict": "train/dogs/a cat.jpg",  # is cats/2.jpg
+        "leak": "test/dogs/seen before.jpg",  # is train/dogs/3.jpg
+        "near leak": "test/dogs/nearly seen.jpg",  # is train/dogs/4.jpg
+    }
+    yield Hostile(folder, named, faults)
+    shutil.rmtree(home)
+
+
+def _png_that_claims(width: int, height: int) -> bytes:
+    """A PNG of a few bytes whose header promises an image of any size."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(100))) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + body
+
+
+@pytest.fixture
+def not_root() -> Iterator[None]:
+    """Root may read every file; this test runs as nobody in particular."""
+    if os.name != "posix":
+        pytest.skip("users and their permissions are another matter on this system")
+    # What is imported later may lie where nobody in particular may not read.
+    Image.init()
+    import handgrad.cli.inspect
+    import handgrad.experiments.inspection
+    import handgrad.networks
+    import handgrad.training  # noqa: F401
+
+    with contextlib.ExitStack() as stack:
+        if os.geteuid() == 0:
+            os.seteuid(65534)
+            stack.callback(os.seteuid, 0)
+            try:
+                Path(np.__file__).open("rb").close()
+                Path(__file__).open("rb").close()
+            except PermissionError:
+                pytest.skip("this checkout, or this Python, is closed to users other than root")
+        yield
 
 
 def _texts_apart(figure: Figure) -> None:

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from handgrad import calculus, datasets, layers, losses, optimizers, pictures
     from handgrad.datasets import Batches, Dataset, Preparation, load
     from handgrad.errors import HandgradError
-    from handgrad.experiments import Experiment, Recipe, Run, evaluate, train
+    from handgrad.estimators import ImageClassifier, LogisticImageClassifier
+    from handgrad.experiments import Experiment, Recipe, Run, evaluate, inspect, train
+    from handgrad.export import parity, save_onnx, save_torch
     from handgrad.layers import (
         ELU,
         GELU,
@@ -61,7 +63,9 @@ _ROOMS = {
     "calculus": ["calculus"],
     "datasets": ["datasets", "Batches", "Dataset", "Preparation", "load"],
     "errors": ["HandgradError"],
-    "experiments": ["Experiment", "Recipe", "Run", "evaluate", "train"],
+    "estimators": ["ImageClassifier", "LogisticImageClassifier"],
+    "experiments": ["Experiment", "Recipe", "Run", "evaluate", "inspect", "train"],
+    "export": ["parity", "save_onnx", "save_torch"],
     "layers": [
         "layers",
         "AveragePool",

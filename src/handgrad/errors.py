@@ -11,7 +11,15 @@ import difflib
 import os
 from collections.abc import Iterable
 
-__all__ = ["DataError", "HandgradError", "NotFiniteError", "RecipeError", "nearest"]
+__all__ = [
+    "DataError",
+    "HandgradError",
+    "ImageError",
+    "NotFiniteError",
+    "RecipeError",
+    "nearest",
+    "printable",
+]
 
 
 class HandgradError(Exception):
@@ -33,7 +41,23 @@ class DataError(HandgradError):
 
     def __init__(self, path: str | os.PathLike[str], found: str, expected: str) -> None:
         self.path, self.found, self.expected = os.fspath(path), found, expected
-        super().__init__(f"{self.path}: found {found}; expected {expected}")
+        super().__init__(f"{printable(self.path)}: found {found}; expected {expected}")
+
+
+class ImageError(DataError):
+    """A file that is no image that can be read.
+
+    Parameters
+    ----------
+    kind : "not an image", "empty", "truncated", "damaged", "too large", "unreadable" or
+        "unsupported"
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], kind: str, found: str, expected: str = "an image"
+    ) -> None:
+        super().__init__(path, found, expected)
+        self.kind = kind
 
 
 class RecipeError(HandgradError):
@@ -58,6 +82,15 @@ class NotFiniteError(HandgradError):
             f"step {step} (epoch {epoch}): {what}; the training stopped there and kept the last "
             "finite weights. A smaller learning rate, or clip_norm in [optimizer], usually helps"
         )
+
+
+def printable(text: str) -> str:
+    """A file's name on one line: line ends and what would steer a terminal are written as escapes.
+
+    >>> print(printable("two\\nlines"))
+    two\\nlines
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def nearest(word: str, words: Iterable[str]) -> str:

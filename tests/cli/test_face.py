@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 
 import pytest
@@ -44,7 +45,7 @@ def test_every_command_has_examples_and_json(handgrad, command):
     assert said.code == 0
     examples = said.out.partition("Examples:\n")[2].partition("\n\n")[0].splitlines()
     assert len(examples) >= 2
-    assert all(line.startswith("    handgrad ") for line in examples)
+    assert all(re.match(r"    (.* \| )?handgrad ", line) for line in examples)
     assert any(line.startswith(f"    handgrad {command}") for line in examples)
     assert "--json" in said.out
 
@@ -110,7 +111,7 @@ def test_recipes_a_line_each(handgrad):
 
 def test_datasets_say_whence_how_large_whose_and_where(handgrad, monkeypatch, tmp_path):
     monkeypatch.delenv("HANDGRAD_DATA", raising=False)
-    monkeypatch.setattr("handgrad.datasets.sources._cache", lambda: tmp_path / "cache")
+    monkeypatch.setattr("handgrad.datasets.sources.cache_folder", lambda: tmp_path / "cache")
     found = {entry["name"]: entry for entry in handgrad("datasets", "--json").json}
     assert list(found) == list(catalogue())
     assert {

@@ -50,10 +50,12 @@ def test_in_words(handgrad, colours_run, files):
 
 def test_all_good_and_all_bad(handgrad, colours_run, files):
     assert handgrad("predict", colours_run.folder, *files[:4]).code == 0
-    said = handgrad("predict", colours_run.folder, "broken.png", "none.png", ".", "--out", "o")
+    Path("empty").mkdir()
+    said = handgrad("predict", colours_run.folder, "broken.png", "none.png", "empty", "--out", "o")
     assert (said.code, said.out) == (2, "")
     assert said.err.count("handgrad: ") == 3
     assert "none.png: found no such file; expected an image" in said.err
+    assert "empty: found a folder without images; expected image files in it or below" in said.err
     assert not Path("o").exists()
 
 

@@ -349,7 +349,7 @@ def test_when_writing_fails_nothing_is_left(handgrad, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("handgrad.storage.writing._to_disk", full)
+    monkeypatch.setattr("handgrad.writing._to_disk", full)
     for words in ((), ("--out", "r")):
         said = handgrad("train", "lines", "--epochs", 2, *words)
         assert said.code == 2
@@ -418,6 +418,85 @@ def test_images_that_do_not_decode_are_all_named(handgrad, refused, paint):
     ).json
     assert " 2 images were skipped, not being readable: " in found["note"]
     assert handgrad("evaluate", "--json").code == 0  # the recipe remembers to skip
+
+
+QUICK = ("--epochs", 1, "--set", "data.size=[16, 16]", "--out", "run", "--json")
+
+
+def test_a_hostile_folder(handgrad, refused, hostile):
+    said = refused("train", hostile.folder, *QUICK)
+    bad = {*hostile.faults, hostile.named["dangling"], hostile.named["pipe"]}
+    if os.geteuid() != 0:  # root may read it: see tests/experiments/test_inspection.py
+        bad.add(hostile.named["locked"])
+    assert f"found {len(bad)} images that cannot be read" in said
+    *_, first = said.partition(":\n")
+    lines = first.splitlines()
+    assert len(lines) == len(bad)
+    for name in bad:
+        assert sum(f"/{name}: " in line for line in lines) == 1
+    assert names(".") == set()
+
+
+def test_a_hostile_folder_without_its_bad_files(handgrad, hostile):
+    found = handgrad("train", hostile.folder, "--skip-bad", *QUICK).json
+    assert found["classes"] == ["cats", "dogs"]
+    bad = len(hostile.faults) + 2 + (os.geteuid() != 0)  # a dangling link, a pipe; root reads all
+    assert f"{bad} images were skipped, not being readable" in found["note"]
+    assert "of the test images 2 stand in the training part too, exactly or nearly" in found["note"]
+
+
+def test_a_quarantine_is_honoured(handgrad, refused, hostile):
+    assert handgrad("inspect", hostile.folder, "--quarantine", "bad.csv").code == 1
+    run = handgrad("train", hostile.folder, "--quarantine", "bad.csv", *QUICK).json
+    assert "skipped" not in run["note"]
+    assert "left out, being in quarantine" in run["note"]
+    assert "stand in the training part too" not in run["note"]  # the leaks are in it
+    assert "quarantine" in Path("run/recipe.toml").read_text(encoding="utf-8")
+    assert handgrad("evaluate", "run", "--json").json["accuracy"] == run["test_accuracy"]
+    Path("bad.csv").write_text("a,b,c\n")
+    assert "bad.csv: found a row of 3 cells" in refused(
+        "train", hostile.folder, "--quarantine", "bad.csv"
+    )
+
+
+def test_classes_as_common_as_they_are_or_alike(handgrad, paint):
+    paint(Path("photos"), 8)
+    for path in sorted(Path("photos/red").iterdir())[3:]:
+        path.unlink()
+    handgrad("train", "photos", "--balanced", "--epochs", 1, "--out", "run")
+    recipe = tomllib.loads(Path("run/recipe.toml").read_text(encoding="utf-8"))
+    blue, green, red = recipe["loss"]["class_weights"]
+    assert blue == green
+    assert red == pytest.approx(3 * blue)  # of 8, 8 and 3 images 6, 6 and 2 are trained on
+
+
+def test_without_a_cache_nothing_is_kept(handgrad, paint, monkeypatch, tmp_path):
+    monkeypatch.setenv("HANDGRAD_CACHE", str(tmp_path / "cache"))
+    paint(Path("photos"), 5)
+    settings = ("--epochs", 1, "--set", "data.size=[16, 16]", "--json")
+    plain = handgrad("train", "photos", "--no-cache", *settings, "--out", "a")
+    assert not (tmp_path / "cache").exists()
+    cached = handgrad("train", "photos", *settings, "--out", "b")
+    assert (tmp_path / "cache").exists()
+    assert cached.json["loss"] == plain.json["loss"]
+
+
+def test_the_label_of_each_class_is_said(handgrad, paint):
+    paint(Path("photos"), 5)
+    said = handgrad("train", "photos", "--epochs", 1, "--set", "data.size=[16, 16]")
+    assert "classes  3: 0 blue é, 1 green, 2 red\n" in said.out
+    assert "\nverdict  " in said.out
+    assert "\nbeside   logistic regression " in said.out
+
+
+def test_a_table_of_files_and_labels(handgrad, paint):
+    paint(Path("photos"), 5)
+    files = sorted(Path("photos").glob("*/*.png"))
+    rows = [f"{file},{file.parent.name.partition(' ')[0]}" for file in files]
+    Path("labels.csv").write_text("file,label\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    run = handgrad("train", "labels.csv", *QUICK).json
+    assert run["classes"] == ["blue", "green", "red"]
+    assert run["recipe"] == "labels"
 
 
 # --- what it refuses

@@ -27,7 +27,7 @@ def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
     cache = tmp_path / "cache"
     monkeypatch.delenv("HANDGRAD_DATA", raising=False)
-    monkeypatch.setattr(sources, "_cache", lambda: cache)
+    monkeypatch.setattr(sources, "cache_folder", lambda: cache)
     return cache
 
 

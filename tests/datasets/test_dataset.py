@@ -161,3 +161,68 @@ def test_pooling_puts_one_behind_the_other() -> None:
     together = pooled(dataset.take(np.array([2, 3])), dataset.take(np.array([0])))
     assert places(together) == [2, 3, 0]
     assert together.file_names == ("2.png", "3.png", "0.png")
+
+
+def grouped(labels: list[int], groups: list[int]) -> Dataset:
+    images = np.arange(len(labels), dtype=np.uint8)[:, None, None, None]
+    names = tuple("abc"[: max(labels) + 1])
+    return Dataset(images, np.array(labels), names, groups=np.array(groups))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_copies_never_stand_on_both_sides(seed: int) -> None:
+    """60 images of two classes; groups of 1 to 4, one of them over both classes."""
+    generator = np.random.default_rng(seed)
+    labels = [0] * 30 + [1] * 30
+    groups = generator.integers(0, 25, 30).tolist() + (generator.integers(24, 49, 30)).tolist()
+    rest, drawn = part(grouped(labels, groups), 0.25, generator)
+    assert not set(rest.groups.tolist()) & set(drawn.groups.tolist())
+    assert len(rest) + len(drawn) == 60
+    for counts in (rest.counts(), drawn.counts()):
+        assert (counts > 0).all()
+    assert (np.abs(drawn.counts() - 7.5) <= 4).all()
+
+
+def test_groups_of_one_change_nothing() -> None:
+    labels = [0] * 10 + [1] * 14
+    alone, plain = (
+        part(dataset, 0.3, np.random.default_rng(1))[1]
+        for dataset in (
+            grouped(labels, list(range(24))),
+            Dataset(grouped(labels, labels).images, np.array(labels), ("a", "b")),
+        )
+    )
+    assert alone.images.ravel().tolist() == plain.images.ravel().tolist()
+    assert len(alone) == 7
+
+
+def test_a_group_too_large_for_the_part_stays() -> None:
+    """Nine copies and three others: two are drawn, of the three."""
+    for seed in range(10):
+        dataset = grouped([0] * 12 + [1] * 4, [5] * 9 + [0, 1, 2] + [10, 11, 12, 13])
+        _, drawn = part(dataset, 0.2, np.random.default_rng(seed))
+        assert set(drawn.images.ravel().tolist()[:-1]) < {9, 10, 11}
+        assert drawn.counts().tolist() == [2, 1]
+
+
+def test_no_class_is_emptied_by_its_copies() -> None:
+    """Both images of class 1 are copies of images of class 0: they stay where they are."""
+    for seed in range(10):
+        dataset = grouped([0] * 10 + [1] * 2, [*range(10), 3, 3])
+        rest, drawn = part(dataset, 0.3, np.random.default_rng(seed))
+        assert rest.counts()[1] == 2
+        assert drawn.counts().tolist() == [3, 0]
+
+
+def test_a_group_for_each_image() -> None:
+    with pytest.raises(DataError, match=r"3 images and groups of shape \(2,\); expected one group"):
+        Dataset(np.zeros((3, 1, 1, 1)), np.zeros(3, int), ("a",), groups=np.zeros(2, int))
+
+
+def test_redrawn_keeps_copies_together() -> None:
+    dataset = grouped([0] * 12 + [1] * 12, [*range(10), 8, 9, *range(12, 22), 20, 21])
+    train, test = part(dataset, 0.25, np.random.default_rng(0))
+    for seed in range(10):
+        again = redrawn(Splits(train, test), np.random.default_rng(seed))
+        assert again.test is not None
+        assert not set(again.train.groups.tolist()) & set(again.test.groups.tolist())

@@ -237,7 +237,7 @@ def test_a_class_folder_may_be_a_link_to_elsewhere(pets: Path, tmp_path: Path, d
 def test_the_bar_is_told_of_every_file(pets: Path) -> None:
     told: list[tuple[str, int, int]] = []
     read_folder(pets, SMALL, each=lambda *what: told.append(what))
-    assert told == [("decoding", place, 6) for place in range(1, 7)]
+    assert told == [*(("decoding", place, 6) for place in range(1, 7)), ("comparing", 6, 6)]
 
 
 def test_the_threads_change_nothing(pets: Path) -> None:

@@ -219,7 +219,9 @@ def test_what_is_no_source_is_a_sentence(tmp_path: Path) -> None:
         load("mnits")
     assert "did you mean 'mnist'?" in str(refusal.value)
     (tmp_path / "a.txt").write_text("a")
-    with pytest.raises(DataError, match="found a file; expected a folder of images, or a prepared"):
+    with pytest.raises(
+        DataError, match="found a file; expected a folder of images, a table of them"
+    ):
         load(tmp_path / "a.txt")
 
 

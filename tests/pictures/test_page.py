@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from handgrad.pictures import confusion, cost_curve
-from handgrad.pictures.page import Panel, Section, Slider, page, svg
+from handgrad.pictures.page import Panel, Rows, Section, Slider, Strip, Strips, page, svg
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -181,6 +181,35 @@ def test_the_slider_has_every_frame_and_shows_the_last(whole):
     (image,) = Reader(whole).all("img")
     assert image["src"] == frames[-1]["src"]
     assert image["src"].startswith("data:image/png;base64,")
+
+
+def test_rows_stand_open_and_strips_show_small_images():
+    small = frame(7)
+    jpeg = io.BytesIO()
+    Image.new("L", (4, 4)).save(jpeg, "jpeg")
+    strip = Strip(
+        "two & two", [(small, (40, 30), "a<b.png"), (jpeg.getvalue(), (9, 8), "c")], "3 <"
+    )
+    panels = [
+        Rows("r", "Rows", [["file", "found"], ["<x>.jpg", "nothing"]], "a note"),
+        Strips("s", "Strips", [strip]),
+        Panel("p", "Panel", curve(), alone=False),
+    ]
+    text = page("t", [], [], [Section("all", panels)])
+    found = Reader(text)
+    assert found.open == []
+    words = "".join(found.words)
+    for word in ("<x>.jpg", "a note", "two & two", "a<b.png", "3 <"):
+        assert word in words
+    assert "handgrad picture" not in words
+    images = found.all("img")
+    assert [(i["alt"], i["style"]) for i in images] == [
+        ("a<b.png", "width: 40px; height: 30px"),
+        ("c", "width: 9px; height: 8px"),
+    ]
+    assert images[0]["src"] == "data:image/png;base64," + base64.b64encode(small).decode()
+    assert images[1]["src"].startswith("data:image/jpeg;base64,/9j/")
+    assert [f.get("class") for f in found.all("figure")][:2] == ["wide", "wide"]
 
 
 def test_the_same_page_for_the_same_figures():

@@ -10,6 +10,7 @@ from handgrad.training import (
     baseline,
     class_scores,
     confusion_matrix,
+    mcnemar,
     wilson_interval,
 )
 
@@ -24,6 +25,21 @@ def test_wilson_against_scipy(correct, n):
     expected = stats.binomtest(correct, n).proportion_ci(0.95, method="wilson")
     found = wilson_interval(correct, n)
     assert found == pytest.approx((expected.low, expected.high), rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [(8, 1), (1, 8), (3, 3), (0, 0), (0, 5), (20, 3), (500, 400), (3000, 2800)]
+)
+def test_mcnemar_is_the_binomial_test(first, second):
+    stats = pytest.importorskip("scipy.stats")
+    n = first + second
+    expected = stats.binomtest(first, n).pvalue if n else 1.0
+    assert mcnemar(first, second) == pytest.approx(expected, rel=1e-9)
+
+
+def test_mcnemar_by_hand():
+    # Nine images, one for the second: 2 (C(9,0) + C(9,1)) / 512 = 20/512.
+    assert mcnemar(8, 1) == 20 / 512
 
 
 def test_wilson_by_hand():

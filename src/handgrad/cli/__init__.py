@@ -13,8 +13,11 @@ import click
 from handgrad import __version__
 from handgrad.cli.bench import bench
 from handgrad.cli.evaluate import evaluate
+from handgrad.cli.export import export
 from handgrad.cli.film import film
+from handgrad.cli.inspect import inspect
 from handgrad.cli.lists import datasets, recipes, summary
+from handgrad.cli.parity import parity
 from handgrad.cli.picture import picture
 from handgrad.cli.predict import predict
 from handgrad.cli.prepare import prepare
@@ -46,8 +49,8 @@ def handgrad() -> None:
 
 
 COMMANDS = (
-    train, evaluate, predict, report, picture, film, prepare, verify, bench, summary, recipes,
-    datasets,
+    inspect, train, evaluate, predict, report, picture, film, export, parity, prepare, verify,
+    bench, summary, recipes, datasets,
 )  # fmt: skip
 for command in COMMANDS:
     handgrad.add_command(command)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import itertools
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
@@ -15,13 +19,25 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from handgrad.cli.viewer import Terminal
-    from handgrad.networks import Prediction, Views
+    from handgrad.errors import DataError
+    from handgrad.networks import Model, Prediction, Views
 
 __all__ = ["predict"]
+
+Tell = Callable[["Prediction"], None]
 
 
 @click.command()
 @click.argument("arguments", nargs=-1, required=True, metavar="[MODEL] IMAGE…")
+@click.option(
+    "--model", "named", type=click.Path(), metavar="MODEL", help="Then all else are images."
+)
+@click.option(
+    "--format",
+    "shape",
+    type=click.Choice(["table", "csv", "jsonl"]),
+    help="table, or rows as they come: csv, or jsonl (a JSON object a line).",
+)
 @click.option("--out", type=click.Path(), metavar="DIR", help="Write the labels on the images.")
 @click.option(
     "--grid", type=click.Path(), metavar="FILE", help="A contact sheet: .png, .svg, .pdf."
@@ -30,6 +46,8 @@ __all__ = ["predict"]
 @as_json
 def predict(
     arguments: tuple[str, ...],
+    named: str | None,
+    shape: str | None,
     out: str | None,
     grid: str | None,
     views: Views | None,
@@ -37,7 +55,9 @@ def predict(
 ) -> int:
     """Ask a model what is on each image.
 
-    MODEL is a run's folder or a .safetensors file; the newest run if not given. With --out, every
+    MODEL is a run's folder or a .safetensors file; the newest run if not given. An IMAGE is a file,
+    a folder (all image files below it), a quoted pattern ('photos/**/*.jpg'), or - for a list on
+    standard input: one file a line, or between NULs, as `find -print0` says it. With --out, every
     image is written there with its label and probability on it. With --grid, all are drawn on one
     sheet, with label, probability and name; after 300 images another one, FILE-2, is begun. A
     file that cannot be read is named and the rest goes on, with exit code 1 (2 if no file could
@@ -47,45 +67,133 @@ def predict(
     Examples:
       handgrad predict photo.jpg
       handgrad predict runs/airplane-bike a.jpg b.png --out labelled/
-      handgrad predict model.safetensors *.jpg --json
+      handgrad predict model.safetensors photos/ --format csv > answers.csv
+      find . -name '*.jpg' -print0 | handgrad predict - --format jsonl
       handgrad predict *.jpg --grid all.pdf
     """
     import dataclasses
 
     from handgrad.cli.viewer import Terminal
     from handgrad.experiments import Run, answering
+    from handgrad.networks import Prediction
 
+    if shape is not None and as_json:
+        raise click.UsageError(f"found --json beside --format {shape}; expected one of them")
     if grid is not None:
         from handgrad.pictures import check_ending
 
         check_ending(grid)  # before the images are read
-    first = Path(arguments[0])
-    named = first.is_dir() or first.suffix == ".safetensors"
-    images = arguments[1:] if named else arguments
-    if not images:
+    names = list(arguments)
+    if named is None and _is_model(names[0]):
+        named = names.pop(0)
+    if not names:
         raise click.UsageError("no image is named; expected [MODEL] IMAGE…")
-    model = (Run(first) if named else Run.newest()).model
+    files, faults = _meant(names)
+    model = (Run.newest() if named is None else Run(named)).model
     if views is not None:
         model = dataclasses.replace(model, views=views)
-    threads = answering(model.network, len(images))
-    with Terminal(sys.stderr) as viewer, threads:
-        found = model.predict(images, each=lambda done, all_: viewer.loading("read", done, all_))
-    faults = sum(prediction.error is not None for prediction in found)
-    if out is not None and faults < len(found):
-        _write(found, out)
+    threads = answering(model.network, len(files))
+    stream = sys.stdout  # which a bar on the terminal takes for itself
+    kept: list[Prediction] = []
+    good = bad = 0
+    quiet = shape in ("csv", "jsonl") and stream.isatty()  # the rows tell how it goes
+    with Terminal(sys.stderr, quiet) as viewer, threads:
+        tell, end = _teller("json" if as_json else shape or "table", model, stream)
+        found = itertools.chain(
+            (Prediction(fault.path, error=str(fault)) for fault in faults),
+            model.predictions(files),
+        )
+        for prediction in found:
+            if prediction.error is None:
+                good += 1
+            else:
+                bad += 1
+                if not as_json:
+                    _say_error(viewer, prediction.error)
+            tell(prediction)
+            if out is not None or grid is not None:
+                kept.append(prediction)
+            viewer.loading("read", good + bad, len(faults) + len(files))
+    if out is not None and good:
+        _write(kept, out)
     sheets: list[Path] = []
-    if grid is not None and faults < len(found):
+    if grid is not None and good:
         with Terminal(sys.stderr) as viewer:
-            sheets = _draw(found, Path(grid), viewer)
-    if as_json:
-        say_json([_table(prediction, model.views) for prediction in found])
-    else:
-        _tell(found)
-        if model.views != "none" and faults < len(found):
+            sheets = _draw(kept, Path(grid), viewer)
+    end()
+    if shape in (None, "table") and not as_json:
+        if model.views != "none" and good:
             click.echo(f"views: {model.views}; their mean is the answer")
         for sheet in sheets:
             click.echo(f"grid  {sheet}")
-    return 0 if not faults else 1 if faults < len(found) else 2
+    return 0 if not bad else 1 if good else 2
+
+
+def _is_model(name: str) -> bool:
+    from handgrad.experiments.run import MODEL
+
+    return Path(name, MODEL).is_file() or Path(name).suffix == ".safetensors"
+
+
+def _meant(names: Sequence[str]) -> tuple[list[str], list[DataError]]:
+    """The files that are named, and what is wrong with names that mean none."""
+    from handgrad.datasets.named_files import files_of_list, image_files, no_url
+    from handgrad.errors import HandgradError
+
+    files: list[str] = []
+    faults: list[DataError] = []
+    for name in names:
+        no_url(name)  # before a folder is walked, or standard input waited for
+    for name in names:
+        if name == "-":
+            listed = files_of_list(sys.stdin.buffer.read())
+            if not listed:
+                raise HandgradError("standard input: found no name; expected a file a line")
+            files += listed
+        else:
+            more, wrong = image_files([name])
+            files += more
+            faults += wrong
+    return files, faults
+
+
+def _teller(how: str, model: Model, stream: TextIO) -> tuple[Tell, Callable[[], None]]:
+    """What is told of each prediction as it comes, and what at the end."""
+    if how == "csv":
+        return _in_rows(model, stream), lambda: None
+    if how == "jsonl":
+        return lambda p: say_json(_table(p, model.views), stream), lambda: None
+    if how == "json":
+        tables: list[dict[str, object]] = []
+        return lambda p: tables.append(_table(p, model.views)), lambda: say_json(tables)
+    cells = [["file", "label", "probability", "next"]]
+
+    def row(prediction: Prediction) -> None:
+        if prediction.error is None:
+            others = "   ".join(f"{name} {percent(p)}" for name, p in _others(prediction))
+            label, share = str(prediction.label), percent(prediction.probability)
+            cells.append([_seen(prediction.file), label, share, others])
+
+    def table() -> None:
+        if len(cells) > 1:
+            click.echo(columns(cells, right=[2]))
+
+    return row, table
+
+
+def _in_rows(model: Model, stream: TextIO) -> Tell:
+    """A header, then one row for each file that could be read; always in UTF-8."""
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(["file", "label", "probability", *model.class_names])
+
+    def row(prediction: Prediction) -> None:
+        if prediction.error is None:
+            shares = prediction.probabilities.values()
+            writer.writerow([prediction.file, prediction.label, prediction.probability, *shares])
+
+    return row
 
 
 def _table(prediction: Prediction, views: Views) -> dict[str, object]:
@@ -96,22 +204,17 @@ def _table(prediction: Prediction, views: Views) -> dict[str, object]:
     return {name: getattr(prediction, name) for name in names} | named
 
 
-def _tell(found: Sequence[Prediction]) -> None:
-    for prediction in found:
-        if prediction.error is not None:
-            click.echo(f"handgrad: {prediction.error}", err=True)
-    good = [prediction for prediction in found if prediction.error is None]
-    if good:
-        rows = [
-            [
-                prediction.file,
-                prediction.label,
-                percent(prediction.probability),
-                "   ".join(f"{name} {percent(p)}" for name, p in _others(prediction)),
-            ]
-            for prediction in good
-        ]
-        click.echo(columns([["file", "label", "probability", "next"], *rows], right=[2]))
+def _say_error(viewer: Terminal, error: str) -> None:
+    viewer.console.print(f"handgrad: {_seen(error)}", markup=False, emoji=False)
+
+
+def _seen(text: str) -> str:
+    """On one line, whatever is in the name of a file: no line ends, no terminal's commands.
+
+    >>> _seen("two\\nlines")
+    'two\\\\nlines'
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _others(prediction: Prediction) -> list[tuple[str, float]]:

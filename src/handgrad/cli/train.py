@@ -31,6 +31,14 @@ __all__ = ["train"]
 @click.option("--force", is_flag=True, help="Write into --out even if it is not empty.")
 @click.option("--set", "settings", multiple=True, metavar="PATH=VALUE", help="Any recipe value.")
 @click.option("--skip-bad", is_flag=True, help="Go on without images that do not decode.")
+@click.option(
+    "--quarantine",
+    type=click.Path(),
+    metavar="FILE",
+    help="Go on without the images of this list, which `inspect --quarantine` writes.",
+)
+@click.option("--balanced", is_flag=True, help="Weigh rare classes as much as common ones.")
+@click.option("--no-cache", is_flag=True, help="Decode a folder anew, and keep nothing of it.")
 @click.option("--verify", is_flag=True, help="Put the gradient certificate into the model.")
 @click.option("--resume", type=click.Path(), metavar="RUN", help="Go on with this run.")
 @click.option(
@@ -58,6 +66,9 @@ def train(
     force: bool,
     settings: tuple[str, ...],
     skip_bad: bool,
+    quarantine: str | None,
+    balanced: bool,
+    no_cache: bool,
     verify: bool,
     resume: str | None,
     checkpoint_every: str,
@@ -68,8 +79,10 @@ def train(
     """Train a network, and keep the run: model, recipe, history, pictures, a page with
     all of them, summary.
 
-    SOURCE is the name of a recipe (`handgrad recipes` lists them), a TOML file, a prepared .h5, or
-    a folder of images with one folder per class; ./NAME means a path. Without SOURCE: digits.
+    SOURCE is the name of a recipe (`handgrad recipes` lists them), a TOML file, a prepared .h5, a
+    folder of images with one folder per class, or a CSV of file and label; ./NAME means a path.
+    Without SOURCE: digits. A folder is decoded once, into the user's cache; `handgrad inspect
+    FOLDER` says beforehand what is wrong with it.
 
     \b
     Examples:
@@ -77,6 +90,7 @@ def train(
       handgrad train lines --until train_accuracy=1.0
       handgrad train mnist --epochs 3 --set architecture.0.units=256
       handgrad train photos/ --out runs/mine --skip-bad
+      handgrad train photos/ --quarantine bad.csv --balanced
       handgrad train --resume runs/mine
     """
     from handgrad.cli.viewer import Terminal, interruptible
@@ -102,6 +116,9 @@ def train(
         "training.reference": reference or None,
         "training.until": until,
         "data.skip_bad": skip_bad or None,
+        "data.quarantine": None if quarantine is None else str(Path(quarantine).resolve()),
+        "data.cache": False if no_cache else None,
+        "loss.class_weights": "balanced" if balanced else None,
     }
     given |= {path: value for path, value in asked.items() if value is not None}
     viewer = Terminal(sys.stderr if as_json else sys.stdout, quiet)
@@ -168,6 +185,7 @@ def _told(run: Run) -> str:
             f"mean {percent(sum(every) / len(every))}, over {len(every)} "
             f"{what if every is again else 'seeds'}"
         )
+    lines += _judged(found.get("scoreboard"))
     if found["note"]:
         lines.append(f"note     {found['note']}")
     # Without a name the newest under runs/ is meant, which is not one that lies elsewhere.
@@ -179,3 +197,21 @@ def _told(run: Run) -> str:
         lines.append(f"resume   handgrad train --resume {shlex.quote(str(run.folder))}")
     lines.append(f"next     handgrad evaluate{named}; handgrad predict{named} IMAGE")
     return "\n".join(lines)
+
+
+def _judged(board: dict[str, Any] | None) -> list[str]:
+    """What the accuracy is worth, in words."""
+    if board is None:
+        return []
+    others = ", ".join(f"{row['name']} {percent(row['accuracy'])}" for row in board["rows"][1:])
+    error = 100 * board["calibration_error"]
+    return [
+        f"beside   {others}",
+        f"verdict  {board['verdict']}",
+        f"sure     its probabilities are off by {error:.1f} points on average (calibration error)",
+        *(
+            f"wrong    {one['file']}: {one['truth']}, called {one['called']} with "
+            f"{percent(one['probability'])}"
+            for one in board["most_wrong"]
+        ),
+    ]

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
 from collections.abc import Iterator
-from types import FrameType
 from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.console import Console
@@ -14,12 +12,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from handgrad.cli.words import percent, time_left
 from handgrad.experiments.conduct import Viewer
+from handgrad.experiments.interrupts import interruptible
 
 if TYPE_CHECKING:
     from handgrad.experiments import Experiment
     from handgrad.training import BatchSource, Report
 
-__all__ = ["LINES", "Terminal", "spacing"]
+__all__ = ["LINES", "Terminal", "interruptible", "spacing"]
 
 LINES = 45
 """Reports that a run says at most, beside a few lines before and after."""
@@ -100,7 +99,8 @@ class Terminal(Viewer):
         self.say(f"{recipe.name}: {recipe.about}")
         self.say(f"data     {counts} images of {size}")
         names = experiment.class_names
-        listed = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
+        labelled = [name if name == f"{i}" else f"{i} {name}" for i, name in enumerate(names)]
+        listed = ", ".join(labelled[:12]) + (", …" if len(names) > 12 else "")
         self.say(f"classes  {len(names)}: {listed}")
         way = " → ".join(str(layer) for layer in network.architecture)
         self.say(f"network  {way}: {network.layout.learned:,} numbers, {recipe.dtype}")
@@ -144,6 +144,9 @@ class Terminal(Viewer):
             f"test {percent(figures.get('test_accuracy'))}"
         )
 
+    def stopping(self) -> None:
+        print("stopping after this step; once more to stop at once", file=sys.stderr)
+
 
 class _Watched:
     """Batches that move a bar, and end when the user interrupts."""
@@ -172,22 +175,3 @@ class _Watched:
                 return
             yield batch
             viewer.bar.advance(viewer._tasks["train"])
-
-
-class interruptible:
-    """Once the training runs, the first Ctrl-C is a wish; before, and the second, ends at once."""
-
-    def __init__(self, viewer: Terminal) -> None:
-        self.viewer = viewer
-
-    def __enter__(self) -> None:
-        self.before = signal.signal(signal.SIGINT, self._wish)
-
-    def __exit__(self, *_: object) -> None:
-        signal.signal(signal.SIGINT, self.before)
-
-    def _wish(self, signum: int, frame: FrameType | None) -> None:
-        if self.viewer.interrupted or not self.viewer.training:
-            raise KeyboardInterrupt
-        self.viewer.interrupted = True
-        print("stopping after this step; once more to stop at once", file=sys.stderr)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -22,9 +22,12 @@ as_views = click.option(
 )
 
 
-def say_json(value: Any) -> None:
-    """One JSON value on one line, in ASCII for any terminal; what is no finite number is null."""
-    click.echo(json.dumps(_finite(value), allow_nan=False))
+def say_json(value: Any, stream: TextIO | None = None) -> None:
+    """One JSON value on one line, in ASCII for any terminal; what is no finite number is null.
+
+    Flushed, so that who reads a line a value has each at once.
+    """
+    click.echo(json.dumps(_finite(value), allow_nan=False), file=stream)
 
 
 def _finite(value: Any) -> Any:

@@ -7,23 +7,25 @@ here. Every room above may call; nothing here knows of layers, losses or network
 from handgrad.datasets.augmentation import Augmentation, augmented
 from handgrad.datasets.batches import Batches
 from handgrad.datasets.dataset import Dataset, Progress, Splits, part, pooled, redrawn
+from handgrad.datasets.decoding import decode, decode_many
 from handgrad.datasets.folder import read_folder
 from handgrad.datasets.lines import random_lines
+from handgrad.datasets.on_disk import OnDisk
 from handgrad.datasets.preparation import (
     Preparation,
-    decode,
-    decode_many,
     fitted,
     measured,
     natural,
     numbers,
 )
+from handgrad.datasets.quarantine import read_quarantine
 from handgrad.datasets.sources import Source, catalogue, load
 
 __all__ = [
     "Augmentation",
     "Batches",
     "Dataset",
+    "OnDisk",
     "Preparation",
     "Progress",
     "Source",
@@ -41,5 +43,6 @@ __all__ = [
     "pooled",
     "random_lines",
     "read_folder",
+    "read_quarantine",
     "redrawn",
 ]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from handgrad.datasets.on_disk import OnDisk
 from handgrad.datasets.preparation import Preparation
 from handgrad.errors import DataError
 
@@ -25,11 +26,13 @@ class Dataset:
 
     Parameters
     ----------
-    images : (N, H, W, C) uint8 in 0..255, or float in 0..1
+    images : (N, H, W, C) uint8 in 0..255, or float in 0..1; an array, or `OnDisk`
     labels : (N,) integers in 0..K-1
     class_names : the K names
     file_names : N names relative to the source, with forward slashes, where it has files
     name : what a sentence about an error calls this set: a file, a folder or a source
+    groups : (N,) integers, equal for images that are copies of each other, where that is known;
+        a division never parts them
 
     Raises
     ------
@@ -45,6 +48,7 @@ class Dataset:
     class_names: tuple[str, ...]
     file_names: tuple[str, ...] | None = None
     name: str = "the data set"
+    groups: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         self._check_images()
@@ -79,6 +83,9 @@ class Dataset:
         if self.file_names is not None and len(self.file_names) != count:
             found = f"{count:,} images and {len(self.file_names):,} file names"
             raise DataError(self.name, found, "as many file names as images")
+        if self.groups is not None and self.groups.shape != (count,):
+            found = f"{count:,} images and groups of shape {self.groups.shape}"
+            raise DataError(self.name, found, "one group an image")
         wrong = np.flatnonzero((labels < 0) | (labels >= classes))
         if wrong.size:
             found = f"label {labels[wrong[0]]} at image {wrong[0]}"
@@ -93,11 +100,14 @@ class Dataset:
         if chosen.dtype == np.bool_:
             chosen = np.flatnonzero(chosen)
         names = self.file_names
+        images: Any = self.images
+        chosen_images: Any = images.rows(chosen) if isinstance(images, OnDisk) else images[chosen]
         return replace(
             self,
-            images=self.images[chosen],
+            images=chosen_images,
             labels=self.labels[chosen],
             file_names=None if names is None else tuple(names[i] for i in chosen),
+            groups=None if self.groups is None else self.groups[chosen],
         )
 
     def counts(self) -> NDArray[np.int64]:
@@ -108,7 +118,8 @@ class Dataset:
         """Digest shape, dtype, images and labels: SHA-256 in hex, equal on every machine."""
         little = self.images.dtype.newbyteorder("<")
         digest = hashlib.sha256(f"{self.images.shape} {little.str}".encode())
-        digest.update(np.ascontiguousarray(self.images, dtype=little).data)
+        for i in range(0, len(self), 1000):  # in pieces, since the images may stay on disk
+            digest.update(np.ascontiguousarray(self.images[i : i + 1000], dtype=little).data)
         digest.update(np.ascontiguousarray(self.labels, dtype="<i8").data)
         return digest.hexdigest()
 
@@ -138,7 +149,9 @@ def part(
 ) -> tuple[Dataset, Dataset]:
     """Divide a data set by class: (the rest, the part), both in the order of the data set.
 
-    Every class gives ``fraction`` of its images, rounded, but at least one to either side.
+    Every class gives ``fraction`` of its images, rounded, but at least one to either side. Images
+    of one group stay together, so that no copy of a training image is tested on: a class may then
+    give fewer, or nothing if all its images are copies of one.
 
     Raises
     ------
@@ -173,24 +186,50 @@ def redrawn(splits: Splits, generator: np.random.Generator) -> Splits:
 
 def pooled(first: Dataset, second: Dataset) -> Dataset:
     """Put two data sets of the same classes behind one another."""
-    names = None
+    names = groups = None
     if first.file_names is not None and second.file_names is not None:
         names = first.file_names + second.file_names
+    if first.groups is not None and second.groups is not None:
+        groups = np.concatenate([first.groups, second.groups])
     return Dataset(
         np.concatenate([first.images, second.images]),
         np.concatenate([first.labels, second.labels]),
         first.class_names,
         names,
         first.name,
+        groups,
     )
 
 
 def _drawn(
     dataset: Dataset, wanted: NDArray[np.int64], generator: np.random.Generator
 ) -> tuple[Dataset, Dataset]:
-    """Draw so many images of every class: (the rest, the drawn)."""
-    drawn = np.zeros(len(dataset), dtype=bool)
+    """Draw so many images of every class: (the rest, the drawn).
+
+    The images of a class come in random order, and each brings its copies with it, unless these
+    are more than are still wanted, or all that is left of a class.
+    """
+    labels, classes = dataset.labels, len(dataset.class_names)
+    groups = np.arange(len(dataset)) if dataset.groups is None else dataset.groups
+    _, groups, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    drawn, kept = np.zeros((2, len(dataset)), dtype=bool)
+    rest = dataset.counts()
     for label, count in enumerate(wanted):
-        members = np.flatnonzero(dataset.labels == label)
-        drawn[generator.permutation(members)[:count]] = True
+        members = np.flatnonzero(labels == label)
+        left = count - drawn[members].sum()  # copies of another class's may be drawn already
+        for i in generator.permutation(members):
+            if left <= 0:
+                break
+            if drawn[i] or kept[i]:
+                continue
+            copies = np.array([i]) if sizes[groups[i]] == 1 else np.flatnonzero(groups == groups[i])
+            taken = np.bincount(labels[copies], minlength=classes)
+            if len(copies) > 1 and (
+                taken[label] > left or (taken[taken > 0] >= rest[taken > 0]).any()
+            ):
+                kept[copies] = True
+                continue
+            drawn[copies] = True
+            rest -= taken
+            left -= taken[label]
     return dataset.take(~drawn), dataset.take(drawn)

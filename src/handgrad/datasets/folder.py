@@ -1,36 +1,26 @@
-"""A folder of images with one folder per class, divided into train and test or not."""
+"""The images of a folder, divided into train and test or not."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from handgrad.datasets.cache import Seen, seen
 from handgrad.datasets.dataset import Dataset, Progress, Splits
-from handgrad.datasets.preparation import Preparation, decode_many
-from handgrad.errors import DataError
+from handgrad.datasets.facts import Facts
+from handgrad.datasets.listing import Listing, listed
+from handgrad.datasets.on_disk import OnDisk
+from handgrad.datasets.preparation import Preparation
+from handgrad.errors import DataError, printable
 
-__all__ = ["EXTENSIONS", "class_files", "read_folder"]
+__all__ = ["read_folder"]
 
-EXTENSIONS = frozenset(
-    (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".dib", ".tif", ".tiff", ".webp")
-    + (".ppm", ".pgm", ".pbm", ".pnm", ".ico", ".jp2", ".avif", ".heic", ".heif")
-)
-"""What is taken for an image. A file of these is read or named as bad, any other is ignored."""
-
-PARTS = {
-    "train": "train",
-    "training": "train",
-    "test": "test",
-    "testing": "test",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-}
-
-Listing = dict[str, list[Path]]
+IN_MEMORY = 64_000_000
+"""So many bytes of cached pixels are read at once; more of them stay in the file."""
 
 
 def read_folder(
@@ -38,179 +28,129 @@ def read_folder(
     preparation: Preparation,
     *,
     classes: tuple[str, ...] | None = None,
+    quarantine: Collection[str] = (),
     skip_bad: bool = False,
+    cache: bool = False,
     each: Progress | None = None,
     threads: int | None = None,
 ) -> Splits:
-    """Read every image below a folder.
+    """Read every image below a folder, or of a table of files and labels: see `listed`.
 
-    Below it is one folder per class, or ``train`` and, if wanted, ``test`` and ``val`` with one
-    folder per class each. Classes are in the order of their names, images in the order of theirs
-    within each class; the order in which a directory is listed plays no part. Without ``test``,
-    ``val`` is the test part; without either there is none.
+    Without ``test``, ``val`` is the test part; without either there is none.
 
     Parameters
     ----------
     classes : the class folders to read, in this order, instead of all in the order of their names
+    quarantine : names of files to leave out, relative to the folder
     skip_bad : go on without images that do not decode, and say so in the note
+    cache : take the pixels from the user's cache, or leave them there: see `seen`. Large sets then
+        are `OnDisk`.
     each : called with "decoding", the files done and the files in all
     threads : files decoded at a time
+
+    Returns
+    -------
+    splits : the data sets have `groups`: copies of one image, exact or nearly, have one number
 
     Raises
     ------
     DataError : no images, fewer than two classes, images that do not decode (every one is named)
     """
-    divided = _parts(path)
-    listings = {name: class_files(below, classes) for name, below in divided.items()}
-    notes: list[str] = []
-    class_names = _class_names(path, listings, classes, notes)
-    files = [
-        (part, label, file)
-        for part, listing in listings.items()
-        for label, name in enumerate(class_names)
-        for file in listing.get(name, ())
+    listing = listed(path, classes)
+    found = seen(listing, preparation, cache=cache, threads=threads, each=each)
+    notes = [*listing.notes, *filter(None, [found.note])]
+    held = _held(listing, quarantine, notes)
+    faults = [
+        (entry.path, fact)
+        for entry, fact in zip(listing.entries, found.facts, strict=True)
+        if fact.fault and fact.file not in held
     ]
-
-    def progress(done: int, total: int) -> None:
-        if each is not None:
-            each("decoding", done, total)
-
-    images, faults = decode_many([f for _, _, f in files], preparation, threads, progress)
     if faults:
         if not skip_bad:
             raise _bad_images(path, faults)
-        bad = {fault.path for fault in faults}
-        files = [entry for entry in files if os.fspath(entry[2]) not in bad]
-        named = ", ".join(_relative(path, Path(fault.path)) for fault in faults)
+        named = ", ".join(printable(fact.file) for _, fact in faults)
         notes.append(f"{_images(len(faults))} skipped, not being readable: {named}")
-    if not files:
-        raise DataError(path, "no readable images", "a folder per class with images in it")
-    everything = Dataset(
-        images,
-        np.array([label for _, label, _ in files]),
-        class_names,
-        tuple(_relative(path, file) for _, _, file in files),
-        str(path),
-    )
-    of_part = np.array([part for part, _, _ in files])
-    parts = {}
-    for part in listings:
-        members = of_part == part
-        if not members.any():
-            raise DataError(divided[part], "no readable images", "at least one")
-        parts[part] = everything.take(members)
+    everything = _everything(found, held)
+    parts = _parts(listing, everything)
     train = parts.pop("train")
     if (train.counts() == 0).any():
-        empty = class_names[int(np.argmin(train.counts()))]
+        empty = listing.class_names[int(np.argmin(train.counts()))]
         raise DataError(path, f"no readable training image of class {empty!r}", "at least one")
     if "test" not in parts and "validation" in parts:
         parts["test"] = parts.pop("validation")
         notes.append("there is no test folder: the validation folder is the test part")
     test = parts.pop("test", None)
+    if test is not None and (copies := _copies(test, train)):
+        notes.append(
+            f"of the test images {copies:,} stand in the training part too, exactly or nearly, "
+            f"which flatters (`handgrad inspect {path}` names them)"
+        )
     return Splits(train, test, parts, "; ".join(notes), preparation)
 
 
-def class_files(path: Path, classes: tuple[str, ...] | None = None) -> Listing:
-    """The image files of every class folder, each list in the order of its names.
-
-    Hidden files and folders are passed over, and links to folders below a class folder too: they
-    may lead to another class, or round in a circle.
-
-    Raises
-    ------
-    DataError : the folder cannot be listed; one of `classes` is not there
-    """
-    folders = {entry.name: entry for entry in _folders(path) if not _leads_back(path, entry)}
-    if classes is not None:
-        for name in classes:
-            if name not in folders:
-                found = f"the folders {', '.join(folders)[:200]}" if folders else "no folders"
-                raise DataError(path, found, f"a folder {name!r}")
-        folders = {name: folders[name] for name in classes}
-    return {
-        name: sorted(_images_below(folder), key=lambda file: file.relative_to(folder).as_posix())
-        for name, folder in folders.items()
-    }
+def _copies(test: Dataset, train: Dataset) -> int:
+    assert test.groups is not None
+    assert train.groups is not None
+    return int(np.isin(test.groups, train.groups).sum())
 
 
-def _parts(path: Path) -> dict[str, Path]:
-    """The folder of each part: train (, test, validation), or the folder itself as train."""
-    found = {PARTS[f.name.lower()]: f for f in _folders(path) if f.name.lower() in PARTS}
-    if "train" in found and _folders(found["train"]):
-        return found
-    return {"train": path}
+def _held(listing: Listing, quarantine: Collection[str], notes: list[str]) -> set[str]:
+    """Which files are left out."""
+    if not quarantine:
+        return set()
+    held = {entry.file for entry in listing.entries} & set(quarantine)
+    notes.append(f"{_images(len(held))} left out, being in quarantine")
+    if absent := sorted(set(quarantine) - held):
+        some = ", ".join(absent[:3]) + (", …" if len(absent) > 3 else "")
+        notes.append(f"in quarantine but not in {listing.root}: {len(absent):,} ({some})")
+    return held
 
 
-def _class_names(
-    path: Path, listings: dict[str, Listing], classes: tuple[str, ...] | None, notes: list[str]
-) -> tuple[str, ...]:
-    train = listings["train"]
-    if not any(train.values()):
-        loose = any(_is_image(entry) for entry in _entries(path))
-        found = "images, but none in a folder of its class" if loose else "no images"
-        raise DataError(path, found, "a folder per class with images in it")
-    empty = [name for name, files in train.items() if not files]
-    if classes is None and empty:
-        notes.append(f"folders without images were passed over: {', '.join(empty)}")
-    names = classes or tuple(sorted(name for name, files in train.items() if files))
-    if len(names) < 2:
-        raise DataError(path, f"one class ({names[0]})", "at least two, each in its own folder")
-    for part, listing in listings.items():
-        for name, files in listing.items():
-            if files and name not in names:
-                expected = f"the classes of the training part ({', '.join(names)[:200]})"
-                raise DataError(path, f"a class {name!r} in the {part} part", expected)
-    return names
+def _everything(found: Seen, held: set[str]) -> Dataset:
+    """All images that decode and are not held back, of every part."""
+    good = [fact for fact in found.facts if not fact.fault]
+    kept = np.array([fact.file not in held for fact in good], dtype=bool)
+    facts = [fact for fact, keeps in zip(good, kept, strict=True) if keeps]
+    listing = found.listing
+    if not facts:
+        raise DataError(listing.root, "no readable images", "a folder per class with images in it")
+    label = {name: place for place, name in enumerate(listing.class_names)}
+    return Dataset(
+        _pixels(found, kept),
+        np.array([label[fact.class_name] for fact in facts]),
+        listing.class_names,
+        tuple(fact.file for fact in facts),
+        str(listing.root),
+        found.groups[kept],
+    )
 
 
-def _entries(path: Path) -> list[Path]:
-    """What is in a folder and not hidden, in the order of the names."""
-    try:
-        seen = [entry for entry in path.iterdir() if not entry.name.startswith(".")]
-        return sorted(seen, key=lambda entry: entry.name)  # paths compare otherwise on Windows
-    except OSError as error:
-        found = f"a folder that cannot be listed ({error.strerror or error})"
-        raise DataError(path, found, "a readable folder") from None
+def _pixels(found: Seen, kept: NDArray[np.bool_]) -> Any:
+    """An array, or the images where they lie if they are many."""
+    if found.where is not None and found.images.nbytes > IN_MEMORY:
+        return OnDisk(found.images, np.flatnonzero(kept))
+    return np.array(found.images if kept.all() else found.images[kept])
 
 
-def _folders(path: Path) -> list[Path]:
-    # Archives made on a Mac carry a second, unreadable copy of every name in __MACOSX.
-    return [entry for entry in _entries(path) if entry.is_dir() and entry.name != "__MACOSX"]
-
-
-def _leads_back(path: Path, entry: Path) -> bool:
-    """Whether an entry is a link to the folder itself, above it or into it."""
-    if not entry.is_symlink():
-        return False
-    here, there = path.resolve(), entry.resolve()
-    return here == there or here in there.parents or there in here.parents
-
-
-def _images_below(folder: Path) -> Iterator[Path]:
-    for entry in _entries(folder):
-        if entry.is_dir():
-            if not entry.is_symlink() and entry.name != "__MACOSX":
-                yield from _images_below(entry)
-        elif _is_image(entry):
-            yield entry
-
-
-def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in EXTENSIONS
-
-
-def _relative(root: Path, file: Path) -> str:
-    """The name in the data set: bytes of a file name that are no text are written as escapes."""
-    name = file.relative_to(root).as_posix()
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
+def _parts(listing: Listing, everything: Dataset) -> dict[str, Dataset]:
+    """Each part by its name."""
+    part = {entry.file: entry.part for entry in listing.entries}
+    of_part = np.array([part[name] for name in everything.file_names or ()])
+    for name, folder in listing.parts.items():
+        if not (of_part == name).any():
+            raise DataError(folder, "no readable images", "at least one")
+    return {name: everything.take(of_part == name) for name in listing.parts}
 
 
 def _images(count: int) -> str:
     return "1 image was" if count == 1 else f"{count:,} images were"
 
 
-def _bad_images(path: Path, faults: list[DataError]) -> DataError:
-    listed = "\n".join(f"  {fault.path}: {fault.found}" for fault in faults)
+def _bad_images(path: Path, faults: list[tuple[Path, Facts]]) -> DataError:
+    listed = "\n".join(f"  {printable(str(file))}: {fact.found}" for file, fact in faults)
     found = f"{len(faults):,} image{'s' * (len(faults) > 1)} that cannot be read"
-    expected = f"every image to be readable (--skip-bad goes on without them):\n{listed}"
+    expected = (
+        "every image to be readable (--skip-bad goes on without them, and so does --quarantine "
+        f"FILE with the list that `handgrad inspect` writes):\n{listed}"
+    )
     return DataError(path, found, expected)

@@ -27,7 +27,9 @@ CATS = ("train_catvnoncat.h5", "test_catvnoncat.h5")
 
 
 def read_prepared(path: Path) -> Splits:
-    """Read a prepared set: ``images``, ``labels``, ``class_names`` and, if there, ``file_names``.
+    """Read a prepared set: ``images``, ``labels``, ``class_names``; ``file_names``, ``groups``.
+
+    The last two may be missing; ``groups`` has equal numbers for copies of one image.
 
     A further dataset ``split`` says of each image to which part it belongs ("train", "test" or
     another name); without it everything is in the training part. The attribute ``preparation``
@@ -43,11 +45,12 @@ def read_prepared(path: Path) -> Splits:
         labels = _numbers(file, path, "labels", 1, "iu").astype(np.int64)
         class_names = _texts(file, path, "class_names")
         file_names = _texts(file, path, "file_names") if "file_names" in file.keys() else None  # noqa: SIM118
+        groups = _numbers(file, path, "groups", 1, "iu") if "groups" in file.keys() else None  # noqa: SIM118
         split = _texts(file, path, "split") if "split" in file.keys() else None  # noqa: SIM118
         made = file.attrs.get("preparation")
     if images.shape[3] not in (1, 3):
         raise DataError(path, f"images of {images.shape[3]} channels", "1 (grey) or 3 (colour)")
-    dataset = Dataset(images, labels, class_names, file_names, str(path))
+    dataset = Dataset(images, labels, class_names, file_names, str(path), groups)
     preparation = natural(images) if made is None else _preparation(path, made, images)
     if split is None:
         return Splits(dataset, preparation=preparation)

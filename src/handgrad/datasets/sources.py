@@ -10,7 +10,7 @@ import shutil
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -19,8 +19,10 @@ from typing import Any
 import numpy as np
 
 from handgrad.datasets import cifar, hdf5, idx, lines
+from handgrad.datasets.cache import cache_folder
 from handgrad.datasets.dataset import Dataset, Progress, Splits, part
 from handgrad.datasets.folder import read_folder
+from handgrad.datasets.listing import is_table
 from handgrad.datasets.preparation import Preparation, fitted, natural
 from handgrad.errors import DataError, HandgradError, nearest
 
@@ -90,7 +92,7 @@ class Source:
     def found(self) -> Path | None:
         """The folder that holds all of it: in `HANDGRAD_DATA`, then in the user's cache."""
         named = _named()
-        return (self._below(named) if named else None) or self._below(_cache())
+        return (self._below(named) if named else None) or self._below(cache_folder())
 
     def fetch(self, each: Progress | None = None) -> Path:
         """Download into the user's cache; what is already there and right is not fetched again.
@@ -108,7 +110,7 @@ class Source:
         """
         if not self.files:
             raise HandgradError(f"{self.name}: {self.by_hand or 'comes with the program'}")
-        folder = _cache() / self.folder
+        folder = cache_folder() / self.folder
         for file in self.files:
             archive = _fetched(self.name, file, folder, each)
             if self.unpack is not None:
@@ -141,11 +143,13 @@ def load(
     generator: np.random.Generator | None = None,
     test: float = 0.2,
     classes: tuple[str, ...] | None = None,
+    quarantine: Collection[str] = (),
     skip_bad: bool = False,
+    cache: bool = False,
     each: Progress | None = None,
     threads: int | None = None,
 ) -> Splits:
-    """Load a data set by name, from a prepared ``.h5`` or from a folder of images.
+    """Load a data set by name, from a prepared ``.h5``, a folder of images or a table of them.
 
     Parameters
     ----------
@@ -155,6 +159,8 @@ def load(
         seed 0
     test : the fraction of every class that such a division tests on; 0 for no test part
     classes : for a folder: the class folders to read, in this order
+    quarantine : for a folder: names of files to leave out
+    cache : for a folder: decode every file once, into the user's cache; see `read_folder`
     skip_bad : go on without images that do not decode
     each : called as the data are decoded or fetched, with the stage, how much of how much
     threads : files decoded at a time
@@ -168,7 +174,13 @@ def load(
     DataError : the data are not what they should be
     HandgradError : no such source, or it cannot be fetched
     """
-    decoding = {"skip_bad": skip_bad, "each": each, "threads": threads}
+    decoding = {
+        "quarantine": quarantine,
+        "skip_bad": skip_bad,
+        "cache": cache,
+        "each": each,
+        "threads": threads,
+    }
     known = catalogue()
     if isinstance(source, str) and source in known:
         splits = _load_named(known[source], preparation, decoding)
@@ -207,12 +219,14 @@ def _load_path(
     classes: tuple[str, ...] | None,
     decoding: dict[str, Any],
 ) -> Splits:
-    if path.is_dir():
+    if path.is_dir() or (path.is_file() and is_table(path)):
         return read_folder(path, preparation or FOLDER, classes=classes, **decoding)
     if path.is_file():
         if path.suffix.lower() in (".h5", ".hdf5"):
             return hdf5.read_prepared(path)
-        raise DataError(path, "a file", "a folder of images, or a prepared .h5")
+        raise DataError(
+            path, "a file", "a folder of images, a table of them (.csv), or a prepared .h5"
+        )
     raise HandgradError(
         f"{word}: found no such folder or file; expected a path or the name of a data set"
         + nearest(word, known)
@@ -505,13 +519,6 @@ def _named() -> Path | None:
     """The folder that `HANDGRAD_DATA` names, if it does."""
     named = os.environ.get("HANDGRAD_DATA")
     return Path(named) if named else None
-
-
-def _cache() -> Path:
-    """The user's cache, as the system has it."""
-    import pooch  # a tenth of a second, which embedded data need not spend
-
-    return Path(pooch.os_cache("handgrad"))
 
 
 def _missing(folder: Path, needed: tuple[str, ...]) -> list[str]:

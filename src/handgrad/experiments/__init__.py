@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from handgrad.experiments.experiment import Experiment
     from handgrad.experiments.film import Filming, film_of, save_film
     from handgrad.experiments.gallery import GALLERY
+    from handgrad.experiments.inspection import inspect
     from handgrad.experiments.recipe import (
         Recipe,
         parsed,
@@ -38,6 +39,7 @@ _ROOMS = {
     "experiment": ["Experiment"],
     "film": ["Filming", "film_of", "save_film"],
     "gallery": ["GALLERY"],
+    "inspection": ["inspect"],
     "recipe": ["Recipe", "parsed", "read_recipe", "recipe_names", "with_settings"],
     "report": ["write_report"],
     "run": ["Run", "save_run"],
@@ -63,6 +65,7 @@ __all__ = [
     "cores",
     "evaluate",
     "film_of",
+    "inspect",
     "limited",
     "model_check",
     "parsed",

@@ -26,21 +26,28 @@ _AT_ONCE = 1000
 """Images whose pixels are floats at the same time."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Baseline:
     """How often a simple answer is right.
 
     Parameters
     ----------
     name : of the answer
-    correct, n : right, of so many
+    right : (N,) bool, for each image
     note : what was left out to be quick, or ""
     """
 
     name: str
-    correct: int
-    n: int
+    right: Array
     note: str = ""
+
+    @property
+    def correct(self) -> int:
+        return int(self.right.sum())
+
+    @property
+    def n(self) -> int:
+        return len(self.right)
 
     @property
     def accuracy(self) -> float:
@@ -90,14 +97,13 @@ def baselines(
             f"baselines: found training images of {train_images.shape[1:]} and test images of "
             f"{test_images.shape[1:]}; expected the same"
         )
-    n = len(test_labels)
     regressed, note = _logistic(train_images, train_labels, test_images)
     nearest = _nearest_mean(train_images, train_labels, test_images, classes)
     majority = np.bincount(train_labels, minlength=classes).argmax()
     return (
-        Baseline("logistic regression", int((regressed == test_labels).sum()), n, note),
-        Baseline("nearest class mean", int((nearest == test_labels).sum()), n),
-        Baseline("majority class", int((majority == test_labels).sum()), n),
+        Baseline("logistic regression", regressed == test_labels, note),
+        Baseline("nearest class mean", nearest == test_labels),
+        Baseline("majority class", majority == test_labels),
     )
 
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from handgrad.datasets import catalogue
 from handgrad.errors import DataError, NotFiniteError, RecipeError
 from handgrad.experiments.checkpoints import Checkpoints, interval, restore
 from handgrad.experiments.experiment import Experiment
 from handgrad.experiments.film import SNAPSHOTS, Filming
+from handgrad.experiments.interrupts import interruptible
 from handgrad.experiments.recipe import read_recipe, with_settings
 from handgrad.experiments.report import write_report
 from handgrad.experiments.run import Run, save_run
+from handgrad.experiments.scoreboard import scoreboard
 from handgrad.experiments.subject import Subject
 from handgrad.experiments.threads import limited
 from handgrad.experiments.unfinished import CHECKPOINT, RECIPE, UNFINISHED, begun, finished
@@ -31,6 +35,9 @@ class Viewer:
 
     interrupted = False
     """Whether the batches that `watch` hands on ended early, by the user's wish."""
+
+    training = False
+    """Whether the first batch was handed on."""
 
     def loading(self, stage: str, done: int, total: int) -> None:
         """Files are being read: so many of so many."""
@@ -50,6 +57,24 @@ class Viewer:
 
     def repeats(self, seed: int, figures: dict[str, Any]) -> None:
         """The same training with another seed has ended."""
+
+    def stopping(self) -> None:
+        """The user wishes the training to end after the current step."""
+
+    def ends(self, run: Run) -> None:
+        """The run is there."""
+
+
+@contextlib.contextmanager
+def _watched(viewer: Viewer | None) -> Iterator[Viewer]:
+    """Who watches: whoever is given, else the notebook in which this runs, else nobody."""
+    from handgrad.experiments import notebook  # which is a viewer itself
+
+    if viewer is None and (shown := notebook.here()) is not None:
+        with interruptible(shown):
+            yield shown
+    else:
+        yield viewer or Viewer()
 
 
 def train(
@@ -75,7 +100,7 @@ def train(
     checkpoint_every : after so many steps ("500") or so much time ("10m") everything is kept that
         `resume` needs
     report : write the run's page, ``RUN/report.html``, at the end
-    viewer : is told how it goes
+    viewer : is told how it goes; None for a display in the notebook in which this runs, if it does
 
     Raises
     ------
@@ -91,23 +116,24 @@ def train(
     (1.17, 1.0)
     >>> folder.cleanup()
     """
-    viewer, every = viewer or Viewer(), interval(checkpoint_every)
-    try:
-        table = with_settings(read_recipe(source), settings or {})
-        experiment = Experiment(table, progress=viewer.loading)
-    except RecipeError as error:
-        if Path(source).suffix != ".toml":
+    every = interval(checkpoint_every)
+    with _watched(viewer) as viewer:
+        try:
+            table = with_settings(read_recipe(source), settings or {})
+            experiment = Experiment(table, progress=viewer.loading)
+        except RecipeError as error:
+            if Path(source).suffix != ".toml":
+                raise
+            raise RecipeError(f"{os.fspath(source)}: {error}") from None
+        existed = out is not None and Path(out).exists()
+        folder = begun(experiment.recipe.table(), out, force)
+        try:
+            return _conducted(experiment, folder, verify, viewer, every, report)
+        except BaseException:
+            if not existed and not (folder / UNFINISHED).exists():
+                with contextlib.suppress(OSError):  # something else is in it
+                    folder.rmdir()
             raise
-        raise RecipeError(f"{os.fspath(source)}: {error}") from None
-    existed = out is not None and Path(out).exists()
-    folder = begun(experiment.recipe.table(), out, force)
-    try:
-        return _conducted(experiment, folder, verify, viewer, every, report)
-    except BaseException:
-        if not existed and not (folder / UNFINISHED).exists():
-            with contextlib.suppress(OSError):  # something else is in it
-                folder.rmdir()
-        raise
 
 
 def resume(
@@ -132,19 +158,22 @@ def resume(
     ------
     DataError : no run, a checkpoint that cannot be used, other training images than before
     """
-    viewer, folder, every = viewer or Viewer(), Path(run), interval(checkpoint_every)
+    folder, every = Path(run), interval(checkpoint_every)
     unfinished = folder / UNFINISHED
     if not folder.is_dir():
         raise DataError(folder, "no such folder", "a run's folder")
-    if not unfinished.is_dir():
-        ended = Run(folder)
-        viewer.note(f"{folder} has ended; nothing is left to do")
-        return ended
-    experiment = Experiment(read_recipe(unfinished / RECIPE), progress=viewer.loading)
-    if (unfinished / CHECKPOINT).exists():
-        for difference in restore(experiment, unfinished / CHECKPOINT):
-            viewer.note(f"{difference}: the last bits may differ from an uninterrupted training's")
-    return _conducted(experiment, folder, verify, viewer, every, report)
+    with _watched(viewer) as viewer:
+        if not unfinished.is_dir():
+            ended = Run(folder)
+            viewer.note(f"{folder} has ended; nothing is left to do")
+            return ended
+        experiment = Experiment(read_recipe(unfinished / RECIPE), progress=viewer.loading)
+        if (unfinished / CHECKPOINT).exists():
+            for difference in restore(experiment, unfinished / CHECKPOINT):
+                viewer.note(
+                    f"{difference}: the last bits may differ from an uninterrupted training's"
+                )
+        return _conducted(experiment, folder, verify, viewer, every, report)
 
 
 def _conducted(
@@ -185,7 +214,12 @@ def _conducted(
         stopped = str(fault) if fault else "interrupted" if viewer.interrupted else None
         keep = viewer.interrupted and not fault
         with limited(experiment.threads.blas), finished(folder, keep) as results:
-            save_run(experiment, results, repeats, stopped)
+            board = None
+            if experiment.splits.test is not None and _own(experiment):
+                viewer.loading("judging", 0, 1)
+                board = scoreboard(experiment, experiment.splits.test)
+                viewer.loading("judging", 1, 1)
+            save_run(experiment, results, repeats, stopped, board)
             filming.save(results / SNAPSHOTS)
     except BaseException as error:
         if checkpoints.path.exists():
@@ -198,6 +232,12 @@ def _conducted(
         subject = Subject(run.recipe, folder / "pictures", run, experiment, viewer.loading)
         with limited(experiment.threads.blas):
             write_report(run, None, subject, viewer.loading)
+    viewer.ends(run)
     if fault:
         raise fault
     return run
+
+
+def _own(experiment: Experiment) -> bool:
+    """Whether the images are the user's, of which nobody knows what is easy."""
+    return experiment.recipe.data.source not in catalogue()

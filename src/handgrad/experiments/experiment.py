@@ -24,6 +24,7 @@ from handgrad.datasets import (
     natural,
     numbers,
     part,
+    read_quarantine,
     redrawn,
 )
 from handgrad.errors import RecipeError
@@ -63,7 +64,8 @@ class Experiment:
     ----------
     table : a recipe's table, as `read_recipe` gives it
     splits : data that is there already; None to load what the recipe names
-    progress : told about each stage of the loading, for a bar
+    progress : told about each stage of the loading, for a bar; None for bars in the notebook in
+        which this runs, if it does
 
     Attributes
     ----------
@@ -93,7 +95,7 @@ class Experiment:
         self._stepping = False
         recipe = Recipe.of(table)  # before any loading, so that a slip is told at once
         seed, data = recipe.seed, recipe.data
-        self.splits = splits or loaded(recipe.data, recipe.seed, progress)
+        self.splits = splits or loaded(recipe.data, recipe.seed, progress or _shown_here())
         self.whole_train = self.splits.train
         names = self.whole_train.class_names
         self.recipe = Recipe.of(table, classes=len(names))
@@ -319,7 +321,9 @@ class Experiment:
         return self._numbers(self.train_set.take(np.arange(min(SHOWN, len(self.train_set)))))
 
     def _numbers(self, dataset: Dataset) -> Array:
-        return numbers(dataset.images, self.preparation, self.recipe.dtype)
+        x = numbers(dataset.images, self.preparation, self.recipe.dtype)
+        # A step of the full batch takes them all.
+        return np.asarray(x) if self.recipe.training.batch_size is None else x
 
     def _watched(self) -> dict[str, tuple[Array, Array]]:
         watched = {}
@@ -352,6 +356,14 @@ class Experiment:
         return about
 
 
+def _shown_here() -> Progress | None:
+    """What shows the stages of the loading in a notebook."""
+    from handgrad.experiments.notebook import here  # which knows of trainings
+
+    shown = here()
+    return None if shown is None else shown.loading
+
+
 def loaded(data: Data, seed: int, progress: Progress | None = None) -> Splits:
     """The images that a recipe names, with the test part that its seed deals out."""
     asked = None
@@ -366,6 +378,8 @@ def loaded(data: Data, seed: int, progress: Progress | None = None) -> Splits:
         generator=_generator(seed, TEST_SPLIT),
         test=data.test,
         skip_bad=data.skip_bad,
+        quarantine=read_quarantine(data.quarantine) if data.quarantine else (),
+        cache=data.cache,
         classes=data.classes or None,
         each=progress,
     )
@@ -377,7 +391,7 @@ def _own_size(source: str) -> tuple[int, int]:
     if source in known:
         return known[source].shape[:2]
     path = Path(source)
-    if path.is_file():
+    if path.suffix in (".h5", ".hdf5") and path.is_file():
         _, height, width, _ = load(path, test=0.0).train.images.shape
         return height, width
     return 64, 64

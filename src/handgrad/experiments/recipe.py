@@ -51,6 +51,8 @@ class Data:
     transposed : feed the network each picture column by column
     classes : the order of the class folders; by name if empty
     skip_bad : go on without the images of a folder that do not decode
+    quarantine : a list of files of the folder to leave out, as `handgrad inspect` writes it
+    cache : decode a folder once, into the user's cache, and go on from there the next time
     test : the part of a folder that is kept for the test, if it has no test folder
     validation : the part of the training data that is kept for validation
     """
@@ -65,6 +67,8 @@ class Data:
     transposed: bool = False
     classes: tuple[str, ...] = ()
     skip_bad: bool = False
+    quarantine: str | None = None
+    cache: bool = True
     test: float = 0.2
     validation: float = 0.0
 
@@ -241,8 +245,9 @@ def read_recipe(source: str | os.PathLike[str]) -> dict[str, Any]:
 
     Parameters
     ----------
-    source : a recipe's name; a .toml; a folder of images or a prepared .h5, which get the recipe
-        ``folder``. What begins with ``./`` is a path even if it is also a name.
+    source : a recipe's name; a .toml; a folder of images, a table of them (.csv) or a prepared
+        .h5, which get the recipe ``folder``. What begins with ``./`` is a path even if it is also
+        a name.
 
     Raises
     ------
@@ -257,18 +262,22 @@ def read_recipe(source: str | os.PathLike[str]) -> dict[str, Any]:
         return tomllib.loads(inside[word].read_text(encoding="utf-8"))
     if path.suffix == ".toml":
         return _toml(path)
-    if path.is_dir() or path.suffix in (".h5", ".hdf5"):
+    prepared = path.suffix in (".h5", ".hdf5")
+    if path.is_dir() or prepared or path.suffix in (".csv", ".tsv"):
         if not path.exists():
-            raise DataError(path, "no such file", "a prepared .h5 file")
+            expected = "a prepared .h5 file" if prepared else "a table of files and labels"
+            raise DataError(path, "no such file", expected)
         table = read_recipe("folder")
         table["name"] = path.resolve().stem
         table["data"]["source"] = str(path.resolve())
-        if path.is_file():  # its images have their size already
+        if prepared and path.is_file():  # its images have their size already
             for key in ("size", "channels", "resample"):
                 table["data"].pop(key, None)
         return table
     if path.exists():
-        raise DataError(path, "a file of another kind", "a recipe (.toml), a .h5, or a folder")
+        raise DataError(
+            path, "a file of another kind", "a recipe (.toml), a .h5, a .csv, or a folder"
+        )
     raise RecipeError(f"{word}: neither a path nor a recipe{nearest(word, inside)}")
 
 

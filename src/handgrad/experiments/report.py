@@ -110,6 +110,8 @@ def _words(subject: Subject, summary: dict[str, Any]) -> list[str]:
         )
     else:
         words.append("No images were kept apart to test it: its accuracy elsewhere is not known.")
+    if "scoreboard" in summary:
+        words.append(f"It is {summary['scoreboard']['verdict']}.")
     if summary.get("stopped"):
         words.append(f"The training was stopped: {summary['stopped']}.")
     if summary.get("note"):

@@ -19,6 +19,7 @@ from handgrad.storage import load_model, save_model, written
 
 if TYPE_CHECKING:
     from handgrad.experiments.experiment import Experiment
+    from handgrad.experiments.scoreboard import Scoreboard
     from handgrad.experiments.work import Work
 
 __all__ = ["Run", "save_run"]
@@ -112,12 +113,19 @@ class Run:
     def __repr__(self) -> str:
         return f"Run({str(self.folder)!r})"
 
+    def _repr_html_(self) -> str:
+        """What it achieved, and its page, which a notebook asks for under this name."""
+        from handgrad.experiments.notebook import run_html
+
+        return run_html(self)
+
 
 def save_run(
     experiment: Experiment,
     folder: Path,
     repeats: list[dict[str, Any]],
     stopped: str | None = None,
+    board: Scoreboard | None = None,
 ) -> dict[str, Any]:
     """Write what a training leaves behind into a folder, and return its summary.
 
@@ -127,6 +135,7 @@ def save_run(
     Parameters
     ----------
     stopped : why the training ended before its recipe said so; None where it did not
+    board : what its accuracy is worth, where that was asked
     """
     from handgrad.experiments.checkpoints import versions
     from handgrad.experiments.drawn import draw_pictures
@@ -158,6 +167,8 @@ def save_run(
         "system": f"{platform.system()} {platform.machine()}",
         "versions": versions(),
     }
+    if board is not None:
+        summary["scoreboard"] = board.table()
     draw_pictures(experiment, model, folder / "pictures")
     with written(folder / SUMMARY) as path:
         path.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")

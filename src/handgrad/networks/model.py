@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextvars
 import functools
+import itertools
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from handgrad.arrays import Array
-from handgrad.datasets import Preparation, decode_many, numbers
-from handgrad.errors import HandgradError, nearest
+from handgrad.datasets import OnDisk, Preparation, decode_many, numbers
+from handgrad.errors import HandgradError, ImageError, nearest
 from handgrad.losses import Loss
 from handgrad.networks.network import Network
 from handgrad.networks.views import VIEWS, Views, weighted_views
@@ -117,6 +120,9 @@ class Model:
         dtype = self.network.dtype
         if self.views == "none":
             return self.network.outputs(numbers(images, self.preparation, dtype))
+        if isinstance(images, OnDisk):
+            pieces = (images[i : i + 1000] for i in range(0, len(images), 1000))
+            return np.concatenate([self.outputs(piece) for piece in pieces])
         # The images are mirrored, not their numbers, which may stand column by column.
         parts = (
             weight * self.network.outputs(numbers(view, self.preparation, dtype))
@@ -128,7 +134,7 @@ class Model:
         self,
         files: Iterable[str | os.PathLike[str]],
         *,
-        at_once: int = 256,
+        at_once: int = 128,
         each: Callable[[int, int], None] | None = None,
     ) -> list[Prediction]:
         """Say what is on each image file; a file that cannot be read gets its error instead.
@@ -136,39 +142,66 @@ class Model:
         Parameters
         ----------
         files : paths of images, of any size
-        at_once : how many are held in memory together
+        at_once : how many go through the network together
         each : told after each file how many are done, of how many, for a bar
         """
-        paths = [Path(file) for file in files]
-        predictions: list[Prediction] = []
-        for i in range(0, len(paths), at_once):
-            batch = paths[i : i + at_once]
-            images, faults = decode_many(batch, self.preparation, each=_from(i, len(paths), each))
-            outputs = self.outputs(images) if len(images) else np.zeros((0, 1))
-            labels = iter(self.loss.decide(outputs))
-            rows = iter(self.loss.probabilities(outputs))
-            errors = {fault.path: fault for fault in faults}
-            for path in batch:
-                if fault := errors.get(os.fspath(path)):
-                    predictions.append(Prediction(os.fspath(path), error=str(fault)))
-                else:
-                    predictions.append(self._prediction(path, int(next(labels)), next(rows)))
-        return predictions
+        paths = list(files)
+        found = []
+        for prediction in self.predictions(paths, at_once=at_once):
+            found.append(prediction)
+            if each is not None:
+                each(len(found), len(paths))
+        return found
 
-    def _prediction(self, path: Path, label: int, row: Array) -> Prediction:
-        probabilities = {name: float(p) for name, p in zip(self.class_names, row, strict=True)}
-        best = self.class_names[label]
-        return Prediction(os.fspath(path), best, probabilities[best], probabilities)
+    def predictions(
+        self, files: Iterable[str | os.PathLike[str]], *, at_once: int = 128
+    ) -> Iterator[Prediction]:
+        """`predict`, one after another: for more files than anybody wants to hold the answers of.
+
+        While the network computes a batch, the next one is decoded; two are in memory, whatever the
+        number of files.
+        """
+        paths = iter(files)
+        with ThreadPoolExecutor(1) as beside:
+            before: tuple[list[str], list[ImageError], Future[tuple[Array, Array]]] | None = None
+            while batch := [os.fspath(path) for path in itertools.islice(paths, at_once)]:
+                # Decoded in this thread, which alone may change what Python does with warnings.
+                images, faults = decode_many(batch, self.preparation)
+                asked = contextvars.copy_context()  # numpy's error state is of a thread
+                now = beside.submit(asked.run, self._answers, images)
+                if before is not None:
+                    yield from self._told(*before)
+                before = batch, faults, now
+            if before is not None:
+                yield from self._told(*before)
+
+    def _answers(self, images: Array) -> tuple[Array, Array]:
+        """(N,) labels and (N, K) probabilities."""
+        if not len(images):
+            return np.zeros(0, np.int64), np.zeros((0, len(self.class_names)))
+        outputs = self.outputs(images)
+        return self.loss.decide(outputs), self.loss.probabilities(outputs)
+
+    def _told(
+        self, batch: list[str], faults: list[ImageError], answers: Future[tuple[Array, Array]]
+    ) -> Iterator[Prediction]:
+        """The predictions of one batch, in the order of its files."""
+        bad = faults[::-1]
+        rows = zip(*answers.result(), strict=True)
+        for file in batch:
+            if bad and bad[-1].path == os.fspath(Path(file)):
+                yield Prediction(file, error=str(bad.pop()))
+            else:
+                label, row = next(rows)
+                best = self.class_names[int(label)]
+                probabilities = dict(zip(self.class_names, row.tolist(), strict=True))
+                yield Prediction(file, best, probabilities[best], probabilities)
 
     def __repr__(self) -> str:
         return f"Model({self.network!r}, classes: {', '.join(self.class_names)})"
 
+    def _repr_html_(self) -> str:
+        """What it is, in a table, which a notebook asks for under this name."""
+        from handgrad.networks.table import model_html
 
-def _from(
-    begun: int, total: int, each: Callable[[int, int], None] | None
-) -> Callable[[int, int], None] | None:
-    """The count within one batch, as a count within all of them."""
-    if each is None:
-        return None
-    tell = each
-    return lambda done, _: tell(begun + done, total)
+        return model_html(self)

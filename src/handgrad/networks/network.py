@@ -199,7 +199,27 @@ class Network:
             layer.flops(shape) for layer, shape in zip(self.architecture, self.shapes, strict=False)
         )
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy or a pickle holds: the vector once, and of its views none."""
+        return {
+            "architecture": self.architecture,
+            "input_shape": self.shapes[0],
+            "vector": self.vector,
+            "how_outputs": self.how_outputs,
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Build it anew, so that ``params`` are views into the vector again."""
+        Network.__init__(self, state["architecture"], state["input_shape"], state["vector"])
+        self.how_outputs = state["how_outputs"]
+
     def __repr__(self) -> str:
         way = " → ".join(str(layer) for layer in self.architecture)
         shape = "x".join(map(str, self.shapes[0]))
-        return f"Network({shape} → {way}; {self.layout.size:,} numbers)"
+        return f"Network({shape} → {way}; {self.layout.size:,} numbers, {self.dtype})"
+
+    def _repr_html_(self) -> str:
+        """Its layers in a table, which a notebook asks for under this name."""
+        from handgrad.networks.table import network_html
+
+        return network_html(self)

@@ -49,13 +49,12 @@ class InBatches:
             return np.zeros((0, *network.shapes[-1]), network.dtype)
         size = min(self.at_once, math.ceil(len(x) / self.threads))
         if size == len(x):
-            return self.forward(network, x)
-        batches = [x[i : i + size] for i in range(0, len(x), size)]
+            return self.forward(network, np.asarray(x))
         asked = np.geterr()  # which a thread does not inherit
 
-        def answers(batch: Array) -> Array:
+        def answers(first: int) -> Array:
             with np.errstate(**asked):
-                return self.forward(network, batch)
+                return self.forward(network, x[first : first + size])
 
         with ThreadPoolExecutor(self.threads) as pool:
-            return np.concatenate(list(pool.map(answers, batches)))
+            return np.concatenate(list(pool.map(answers, range(0, len(x), size))))

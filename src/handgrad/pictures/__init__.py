@@ -16,18 +16,22 @@ from handgrad.pictures.gallery import gallery
 from handgrad.pictures.inputs import batch_matrix, class_balance, images, mean_images
 from handgrad.pictures.labelled import labelled
 from handgrad.pictures.norms import dead_units, learning_rate_curve, norm_curves, update_ratio
-from handgrad.pictures.page import Panel, Section, Slider, page
+from handgrad.pictures.page import Panel, Rows, Section, Slider, Strip, Strips, page
 from handgrad.pictures.predictions import confusion, predictions
 from handgrad.pictures.reliability import reliability
 from handgrad.pictures.saving import check_ending, save
 from handgrad.pictures.scoreboard import scoreboard
+from handgrad.pictures.sizes import image_sizes
 from handgrad.pictures.weights import activations, first_weights, weight_matrices
 
 __all__ = [
     "Film",
     "Panel",
+    "Rows",
     "Section",
     "Slider",
+    "Strip",
+    "Strips",
     "accuracy_curve",
     "activations",
     "augmented",
@@ -42,6 +46,7 @@ __all__ = [
     "first_weights",
     "gallery",
     "himmelblau_descent",
+    "image_sizes",
     "images",
     "labelled",
     "layer_drawing",

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from handgrad.errors import HandgradError
 from handgrad.pictures.film import HEIGHT, WIDTH, Film
-from handgrad.storage.writing import written
+from handgrad.writing import written
 
 __all__ = ["save_gif", "save_mp4", "spread", "stills"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -66,7 +66,7 @@ def gallery(
         raise HandgradError(f"gallery {kind!r} is unknown{nearest(kind, _CHOICES)}")
     what = f"gallery of the {kind}"
     truth, p = judged(what, labels, probabilities, len(class_names))
-    given = np.asarray(images)
+    given: Any = images if hasattr(images, "shape") else np.asarray(images)
     names = file_names or [f"{i}" for i in range(len(truth))]
     if len(given) != len(truth) or len(names) != len(truth) or most < 1:
         raise HandgradError(

@@ -18,7 +18,7 @@ from PIL import Image
 if TYPE_CHECKING:
     from handgrad.pictures.figure import Picture
 
-__all__ = ["Panel", "Section", "Slider", "page", "svg"]
+__all__ = ["Panel", "Rows", "Section", "Slider", "Strip", "Strips", "page", "svg"]
 
 _INK = {
     "#000000": "currentColor",
@@ -43,12 +43,14 @@ class Panel:
     title : above it
     figure : its ``alt`` stands for it where it is not seen, its ``numbers`` can be opened under it
     note : how to read it, in a sentence or two
+    alone : whether that command draws it
     """
 
     name: str
     title: str
     figure: Picture
     note: str = ""
+    alone: bool = True
 
 
 @dataclass(frozen=True)
@@ -69,11 +71,52 @@ class Slider:
 
 
 @dataclass(frozen=True)
+class Rows:
+    """A table of words that stands open.
+
+    Parameters
+    ----------
+    rows : of cells, the first one the header
+    """
+
+    name: str
+    title: str
+    rows: Sequence[Sequence[str]]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Strip:
+    """Small images that belong together.
+
+    Parameters
+    ----------
+    words : what they have in common
+    images : PNG or JPEG files, with width and height to be shown in and what stands under each
+    more : what is said after the last one, such as "and 5 more"
+    """
+
+    words: str
+    images: Sequence[tuple[bytes, tuple[int, int], str]]
+    more: str = ""
+
+
+@dataclass(frozen=True)
+class Strips:
+    """Strips of small images, one under the other."""
+
+    name: str
+    title: str
+    strips: Sequence[Strip]
+    note: str = ""
+
+
+@dataclass(frozen=True)
 class Section:
     """Panels under a heading."""
 
     title: str
-    panels: Sequence[Panel | Slider]
+    panels: Sequence[Panel | Slider | Rows | Strips]
 
 
 def page(
@@ -182,18 +225,25 @@ def _section(section: Section) -> str:
     )
 
 
-def _panel(panel: Panel | Slider) -> str:
+def _panel(panel: Panel | Slider | Rows | Strips) -> str:
+    numbers, command, wide = "", "", True
     if isinstance(panel, Slider):
-        drawn, numbers, command, wide = _slider(panel), "", "handgrad film", True
+        drawn, command = _slider(panel), "handgrad film"
+    elif isinstance(panel, Rows):
+        drawn = f'<div class="rows" tabindex="0">{_table(panel.rows)}</div>'
+    elif isinstance(panel, Strips):
+        drawn = "".join(map(_strip, panel.strips))
     else:
         drawn, numbers = svg(panel.figure, panel.name), _numbers(panel.figure.numbers)
-        command, wide = f"handgrad picture {panel.name}", panel.figure.get_figwidth() > _COLUMN
+        command = f"handgrad picture {panel.name}" if panel.alone else ""
+        wide = panel.figure.get_figwidth() > _COLUMN
     note = f"<p>{_text(panel.note)}</p>" if panel.note else ""
+    made = f"<p><code>{command}</code></p>" if command else ""
     kind = ' class="wide"' if wide else ""
     return (
         f'<figure id="{panel.name}"{kind}>\n'
         f'<h3>{_text(panel.title)}</h3>\n<div class="drawn">{drawn}</div>\n'
-        f"<figcaption>{note}{numbers}<p><code>{command}</code></p></figcaption>\n</figure>"
+        f"<figcaption>{note}{numbers}{made}</figcaption>\n</figure>"
     )
 
 
@@ -201,15 +251,27 @@ def _numbers(rows: list[list[str]] | None) -> str:
     """A table to be opened and copied."""
     if not rows:
         return ""
+    return f"<details><summary>the numbers</summary><div>{_table(rows)}</div></details>"
+
+
+def _table(rows: Sequence[Sequence[str]]) -> str:
     head, *others = rows
     header = "".join(f'<th scope="col">{_text(cell)}</th>' for cell in head)
     body = "".join(
         "<tr>" + "".join(f"<td>{_text(cell)}</td>" for cell in row) + "</tr>" for row in others
     )
-    return (
-        "<details><summary>the numbers</summary><div><table>"
-        f"<thead><tr>{header}</tr></thead><tbody>{body}</tbody></table></div></details>"
+    return f"<table><thead><tr>{header}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _strip(strip: Strip) -> str:
+    items = "".join(
+        f'<li><img src="data:{_kind(data)};base64,{base64.b64encode(data).decode()}" '
+        f'style="width: {width}px; height: {height}px" alt="{_text(words)}">'
+        f"<span>{_text(words)}</span></li>"
+        for data, (width, height), words in strip.images
     )
+    more = f"<li>{_text(strip.more)}</li>" if strip.more else ""
+    return f'<div class="strip"><p>{_text(strip.words)}</p><ul>{items}{more}</ul></div>'
 
 
 def _slider(film: Slider) -> str:
@@ -232,6 +294,8 @@ def _kind(data: bytes) -> str:
     """The media type, by the first bytes."""
     if data.startswith(b"\x89PNG"):
         return "image/png"
+    if data.startswith(b"\xff\xd8"):
+        return "image/jpeg"
     return "image/gif" if data.startswith(b"GIF8") else "image/webp"
 
 

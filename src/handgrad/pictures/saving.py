@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handgrad.errors import HandgradError
-from handgrad.storage.writing import written
+from handgrad.writing import written
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

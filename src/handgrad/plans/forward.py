@@ -54,6 +54,9 @@ class PlannedForward:
         plans.append(plan)
         return y
 
+    def __reduce__(self) -> tuple[type[PlannedForward], tuple[()]]:
+        return PlannedForward, ()  # plans point into memory: whoever gets a copy makes them anew
+
 
 class ForwardPlan:
     """A frozen network read forward, for batches of any size; the same numbers, to rounding.

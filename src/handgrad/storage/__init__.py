@@ -6,7 +6,7 @@ Experiments save and load through here. Nothing in a file is ever executed or un
 from handgrad.storage.model_file import FORMAT, load_model, save_model
 from handgrad.storage.prepared import write_prepared
 from handgrad.storage.tensors import read_tensors, write_tensors
-from handgrad.storage.writing import made_folder, umask, written
+from handgrad.writing import made_folder, umask, written
 
 __all__ = [
     "FORMAT",

@@ -10,8 +10,8 @@ import numpy as np
 
 from handgrad.datasets.dataset import Dataset, Splits
 from handgrad.errors import HandgradError
-from handgrad.storage.writing import written
 from handgrad.tables import to_table
+from handgrad.writing import written
 
 __all__ = ["write_prepared"]
 
@@ -20,9 +20,10 @@ def write_prepared(data: Dataset | Splits, path: str | os.PathLike[str]) -> None
     """Write images to HDF5; `handgrad.datasets.hdf5.read_prepared` reads them back.
 
     The file holds ``images`` (N, H, W, C) uint8, ``labels`` (N,) int64, ``class_names`` and, where
-    they are known, ``file_names`` (texts, UTF-8). Splits of more than one part also give
-    ``split``: the name of the part of every image. The attribute ``preparation`` holds, as JSON,
-    how the images were made. Equal data give equal bytes.
+    they are known, ``file_names`` (texts, UTF-8) and ``groups`` (N,) int64, equal for copies of
+    one image. Splits of more than one part also give ``split``: the name of the part of every
+    image. The attribute ``preparation`` holds, as JSON, how the images were made. Equal data give
+    equal bytes.
 
     Raises
     ------
@@ -55,6 +56,9 @@ def write_prepared(data: Dataset | Splits, path: str | os.PathLike[str]) -> None
         if all(known is not None for known in names):
             listed = [name for known in names for name in known or ()]
             file.create_dataset("file_names", data=listed, dtype=text, **plain)
+        groups = [part.groups for part in parts.values() if part.groups is not None]
+        if len(groups) == len(parts):
+            file.create_dataset("groups", data=np.concatenate(groups).astype("<i8"), **plain)
         if len(parts) > 1:
             split = [name for name, part in parts.items() for _ in range(len(part))]
             file.create_dataset("split", data=split, dtype=text, **plain)

@@ -16,7 +16,7 @@ import numpy as np
 
 from handgrad.arrays import Array
 from handgrad.errors import DataError
-from handgrad.storage.writing import written
+from handgrad.writing import written
 
 __all__ = ["canonical", "read_tensors", "write_tensors"]
 

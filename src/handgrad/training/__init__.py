@@ -21,6 +21,7 @@ from handgrad.training.metrics import (
     baseline,
     class_scores,
     confusion_matrix,
+    mcnemar,
     wilson_interval,
 )
 from handgrad.training.ranking import least_sure, most_typical, most_wrong
@@ -55,6 +56,7 @@ __all__ = [
     "keep_best",
     "layer_outputs",
     "least_sure",
+    "mcnemar",
     "moments",
     "most_typical",
     "most_wrong",

@@ -15,6 +15,7 @@ __all__ = [
     "baseline",
     "class_scores",
     "confusion_matrix",
+    "mcnemar",
     "wilson_interval",
 ]
 
@@ -53,6 +54,35 @@ def wilson_interval(correct: int, n: int, z: float = 1.959963984540054) -> tuple
     scale = 1 + z * z / n
     low, high = (middle - half) / scale, (middle + half) / scale
     return max(low, 0.0) if correct else 0.0, min(high, 1.0) if correct < n else 1.0
+
+
+def mcnemar(first: int, second: int) -> float:
+    """How often chance alone would tell two answers apart as clearly as they were: McNemar's test.
+
+    Both were asked about the same images. Those on which both are right, or both wrong, say
+    nothing. Of the n others, each is for one of the two; were neither better, a fair coin would
+    say for which, so that the number for the first is binomial, and
+
+        p = min(1, 2 Σ_{k ≤ m} C(n, k) / 2ⁿ),    m the smaller of the two numbers
+
+    is the probability of a split as uneven as this one or more. It is the exact form of the test.
+
+    Parameters
+    ----------
+    first, second : the images on which the one alone, or the other alone, is right
+
+    Source: McNemar, Note on the sampling error of the difference between correlated proportions or
+    percentages (Psychometrika 12, 1947), where p is taken from χ² instead.
+
+    >>> mcnemar(8, 1), mcnemar(3, 3)
+    (0.0390625, 1.0)
+    """
+    n, fewer = first + second, min(first, second)
+    term, total = 1, 0
+    for k in range(fewer + 1):  # C(n, k+1) = C(n, k) (n-k)/(k+1), in whole numbers
+        total += term
+        term = term * (n - k) // (k + 1)
+    return float(min(1.0, 2 * total / 2**n))
 
 
 def confusion_matrix(predicted: Array, labels: Array, classes: int) -> Array:

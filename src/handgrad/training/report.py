@@ -40,3 +40,15 @@ class Report:
     def known(self) -> dict[str, Any]:
         """What was measured, as a table."""
         return {name: value for name, value in asdict(self).items() if value is not None}
+
+    def __repr__(self) -> str:
+        """
+        >>> Report(step=40, epoch=2, loss=0.25, train_accuracy=0.875, learning_rate=0.1)
+        Report(step 40, epoch 2: loss 0.25, train 87.50 %, learning rate 0.1)
+        """
+        words = [f"loss {self.loss:.6g}", f"train {100 * self.train_accuracy:.2f} %"]
+        for name in ("validation", "test"):
+            if (found := getattr(self, f"{name}_accuracy")) is not None:
+                words.append(f"{name} {100 * found:.2f} %")
+        words.append(f"learning rate {self.learning_rate:.3g}")
+        return f"Report(step {self.step}, epoch {self.epoch}: {', '.join(words)})"

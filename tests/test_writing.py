@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from handgrad.errors import HandgradError
-from handgrad.storage import made_folder, umask, written
+from handgrad.writing import made_folder, umask, written
 
 
 def names(folder: Path) -> list[str]:
