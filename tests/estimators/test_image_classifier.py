@@ -246,8 +246,32 @@ def test_partial_fit_wants_its_classes_first(digits):
     classifier = hg.ImageClassifier(random_state=0).partial_fit(X[:20], y[:20], classes=range(10))
     with pytest.raises(ValueError, match=r"expected those of the first call"):
         classifier.partial_fit(X, y, classes=range(9))
-    with pytest.raises(ValueError, match="'balanced', which needs all samples"):
-        hg.ImageClassifier(class_weight="balanced").partial_fit(X, y, classes=range(10))
+    for kind in (hg.ImageClassifier, hg.LogisticImageClassifier):
+        with pytest.raises(ValueError, match="'balanced', which needs all samples"):
+            kind(class_weight="balanced").partial_fit(X, y, classes=range(10))
+
+
+def test_a_recipe_that_stops_at_a_goal_does(tmp_path, digits):
+    recipe = """
+    name = "goal"
+    [data]
+    source = "digits"
+    [[architecture]]
+    layer = "dense"
+    units = "classes"
+    [loss]
+    kind = "softmax cross-entropy"
+    [optimizer]
+    kind = "adam"
+    learning_rate = 0.01
+    [training]
+    epochs = 100
+    batch_size = 100
+    until = "train_accuracy=0.9"
+    """
+    (tmp_path / "goal.toml").write_text(recipe, encoding="utf-8")
+    classifier = hg.ImageClassifier(str(tmp_path / "goal.toml"), random_state=0).fit(*digits)
+    assert 1 < classifier.n_iter_ < 100
 
 
 def test_weights_of_classes_move_the_answer_their_way():

@@ -133,8 +133,9 @@ def test_class_weights_are_weights_of_samples():
     by_class, total = relative_weights(None, {"b": 6}, labels, classes)
     np.testing.assert_allclose(by_class, [4 / 9, 4 / 9, 4 / 9, 24 / 9])
     assert total == 9
-    balanced, _ = relative_weights([1, 1, 0, 1], "balanced", labels, classes)
+    balanced, total = relative_weights([1, 1, 0, 1], "balanced", labels, classes)
     np.testing.assert_allclose(balanced, [1, 1, 0, 2])  # two classes of weight 2 and 1, 3 together
+    assert total == pytest.approx(3)
     both, _ = relative_weights([1, 1, 2, 1], {"a": 1, "b": 4}, labels, classes)
     np.testing.assert_allclose(both, np.array([1, 1, 2, 4]) / 2)
 

@@ -49,7 +49,9 @@ def test_every_file_that_does_not_decode_is_named(found, hostile):
     assert unreadable == hostile.faults | links | locked
 
 
-def test_what_cannot_be_opened_is_named(hostile, not_root):
+def test_what_cannot_be_opened_is_named(hostile, request):
+    inspect(hostile.folder, cache=False)
+    request.getfixturevalue("not_root")
     found = inspect(hostile.folder, cache=False)
     (fault,) = [fault for fault in found.faults if fault.file == hostile.named["locked"]]
     assert (fault.kind, fault.readable) == ("unreadable", False)

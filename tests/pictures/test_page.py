@@ -188,7 +188,7 @@ def test_rows_stand_open_and_strips_show_small_images():
     jpeg = io.BytesIO()
     Image.new("L", (4, 4)).save(jpeg, "jpeg")
     strip = Strip(
-        "two & two", [(small, (40, 30), "a<b.png"), (jpeg.getvalue(), (9, 8), "c")], "3 <"
+        "two <i> & two", [(small, (40, 30), "a<b.png"), (jpeg.getvalue(), (9, 8), "c")], "3 <"
     )
     panels = [
         Rows("r", "Rows", [["file", "found"], ["<x>.jpg", "nothing"]], "a note"),
@@ -199,7 +199,7 @@ def test_rows_stand_open_and_strips_show_small_images():
     found = Reader(text)
     assert found.open == []
     words = "".join(found.words)
-    for word in ("<x>.jpg", "a note", "two & two", "a<b.png", "3 <"):
+    for word in ("<x>.jpg", "a note", "two <i> & two", "a<b.png", "3 <"):
         assert word in words
     assert "handgrad picture" not in words
     images = found.all("img")

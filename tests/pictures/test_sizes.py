@@ -34,7 +34,7 @@ def test_a_dot_for_each_size_of_each_class(texts_apart):
     one, two, three = (
         areas[key] for key in (((50, 50), "#0072b2"), ((40, 30), "#d55e00"), ((40, 30), "#0072b2"))
     )
-    assert two - one == pytest.approx((three - one) / 2)
+    assert (one, two, three) == pytest.approx((14, (14 + 180) / 2, 180))
     assert figure.axes[0].get_xscale() == "linear"
     assert [text.get_text() for text in figure.legends[0].texts] == ["cats", "dogs"]
     assert figure.alt == (

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import hashlib
+import io
 import os
 import warnings
 from collections import deque
@@ -30,6 +32,9 @@ R = TypeVar("R")
 # (EPS) for which it starts another program, and one (TGA) that takes any bytes for a picture.
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "DIB", "TIFF", "WEBP", "PPM", "ICO", "JPEG2000", "AVIF")
 
+AT_ONCE = 64_000_000
+"""Bytes of a file that may be held in memory."""
+
 ORIENTATION = 0x0112  # the EXIF tag
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -48,16 +53,20 @@ a small JPEG would be spent on handing them over. And so many such blocks a thre
 
 @dataclass
 class Properties:
-    """What a file says of its image, filled in as far as it could be read.
+    """What a file is, filled in as far as it could be read.
 
     Parameters
     ----------
+    bytes : its size
+    content : SHA-256 of its bytes, in hex
     format, mode : Pillow's words, such as "JPEG" and "RGB"
     width, height : as stored, before the picture is turned upright
     orientation : EXIF, 1 to 8
     frames : more than 1 for an animation
     """
 
+    bytes: int = 0
+    content: str = ""
     format: str = ""
     mode: str = ""
     width: int = 0
@@ -168,13 +177,11 @@ def reading() -> Iterator[None]:
 def decoded(
     path: Path, preparation: Preparation, properties: Properties | None = None
 ) -> NDArray[np.uint8]:
-    """`decode`, within `reading`; also fills in what the file says of its image."""
+    """`decode`, within `reading`; also fills in what the file is."""
     try:
         if not path.is_file():  # a pipe or a device would never end
             raise ImageError(path, "unreadable", _no_file(path))
-        # An open file, not its name: by name Pillow maps an uncompressed TIFF into memory, and
-        # then gets one that lies on its side wrong (Pillow 13.0).
-        with path.open("rb") as file, Image.open(file, formats=_formats()) as image:
+        with _opened(path, properties) as file, Image.open(file, formats=_formats()) as image:
             if properties is not None:
                 _describe(image, properties)
             _check_size(path, image)
@@ -206,6 +213,27 @@ def decoded(
     except Exception as error:  # a damaged file makes Pillow's decoders raise nearly anything
         found = f"a damaged image ({type(error).__name__}: {error})"
         raise ImageError(path, "damaged", found, "an image that decodes") from None
+
+
+def _opened(path: Path, properties: Properties | None) -> io.BytesIO | io.BufferedReader:
+    """The content of a file, read at once unless it is large.
+
+    Pillow reads a small JPEG in forty pieces, and at each of them a thread may have to wait for
+    the others. Never by its name: then Pillow maps an uncompressed TIFF into memory, and gets one
+    that lies on its side wrong (Pillow 13.0).
+    """
+    file = path.open("rb")
+    size = os.fstat(file.fileno()).st_size
+    whole = size <= AT_ONCE
+    opened: io.BytesIO | io.BufferedReader = file
+    if whole:
+        with file:
+            opened = io.BytesIO(file.read())
+    if properties is not None:
+        properties.bytes = size
+        properties.content = hashlib.file_digest(opened, "sha256").hexdigest()
+        opened.seek(0)
+    return opened
 
 
 def _no_file(path: Path) -> str:

@@ -58,30 +58,17 @@ def examined(entry: Entry, preparation: Preparation) -> tuple[Facts, NDArray[np.
     Nothing is raised for a file that cannot be read: that is one of the facts. Called by several
     threads at once, within `decoding.reading`.
     """
-    properties, content, size = Properties(), "", 0
+    properties = Properties()
     pixels: NDArray[np.uint8] | None = None
-    kind = found = expected = ""
+    fault = ("", "", "")
     try:
-        if entry.path.is_file():  # a pipe would never end
-            size = entry.path.stat().st_size
-            content = digest(entry.path)
         pixels = decoded(entry.path, preparation, properties)
     except ImageError as error:
-        kind, found, expected = error.kind, error.found, error.expected
-    except OSError as error:
-        kind, expected = "unreadable", "an image"
-        found = f"a file that cannot be read ({error.strerror or error})"
+        fault = error.kind, error.found, error.expected
     facts = Facts(
-        entry.file,
-        entry.part,
-        entry.class_name,
-        size,
-        content=content,
-        fault=kind,
-        found=found,
-        expected=expected,
-        **vars(properties),
-    )
+        entry.file, entry.part, entry.class_name, **vars(properties),
+        fault=fault[0], found=fault[1], expected=fault[2],
+    )  # fmt: skip
     return facts, pixels
 
 

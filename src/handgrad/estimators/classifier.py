@@ -148,6 +148,20 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         x = numbers(images, model.preparation, model.network.dtype)
         return Samples(x, labels, weights, total)
 
+    def _given_once(
+        self, X: Any, y: Any, sample_weight: ArrayLike | None, classes: ArrayLike | None
+    ) -> Samples:
+        """`_given` for `partial_fit`, which sees a part of the samples only."""
+        again = hasattr(self, "model_")
+        if not again and classes is None:
+            raise ValueError("classes: found None; expected all classes, at the first partial_fit")
+        if isinstance(self.class_weight, str):
+            raise ValueError(
+                f"class_weight: found {self.class_weight!r}, which needs all samples; partial_fit "
+                "expects a dict or None"
+            )
+        return self._given(X, y, sample_weight, again=again, classes=classes)
+
     def _begin(
         self, images: Array, labels: Array, classes: Array, weights: Array | None, pixels: bool
     ) -> None:

@@ -14,7 +14,7 @@ from handgrad.estimators.weighing import Weighing
 from handgrad.experiments import Recipe, Threads, cores, limited, threads_for, work_for
 from handgrad.networks import InBatches, Model, Network
 from handgrad.plans import PlannedForward
-from handgrad.training import BatchSource, HowGradient, Report, State, fit, keep_best
+from handgrad.training import BatchSource, HowGradient, Report, State, fit, keep_best, stop_at
 from handgrad.training.state import Seen
 
 __all__ = ["Samples", "allowed", "computed", "descent", "outputs_of"]
@@ -96,6 +96,8 @@ def descent(
     )
     if watched:
         reports = keep_best(reports, network, recipe.training.patience, state)
+    if goal := recipe.training.goal():
+        reports = stop_at(reports, *goal)
     with limited(threads.blas):
         yield from reports
 

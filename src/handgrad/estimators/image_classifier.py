@@ -172,15 +172,7 @@ class ImageClassifier(Classifier):
         X, y, sample_weight : as for `fit`; weights are relative to the mean of this call's
         classes : all that there will ever be; must be given with the first call
         """
-        again = hasattr(self, "model_")
-        if not again and classes is None:
-            raise ValueError("classes: found None; expected all classes, at the first partial_fit")
-        if isinstance(self.class_weight, str):
-            raise ValueError(
-                f"class_weight: found {self.class_weight!r}, which needs all samples; partial_fit "
-                "expects a dict or None"
-            )
-        samples = self._given(X, y, sample_weight, again=again, classes=classes)
+        samples = self._given_once(X, y, sample_weight, classes)
         optimizer = replace(self.recipe_.optimizer, schedule=Constant())
         recipe = replace(self.recipe_, optimizer=optimizer, averaging=None)
         reports = descent(recipe, self.model_.network, samples, state=self._state, once=True)
@@ -230,7 +222,7 @@ class ImageClassifier(Classifier):
         size = recipe.training.batch_size if self.batch_size == "auto" else self.batch_size
         training = replace(
             recipe.training,
-            epochs=self.max_iter or recipe.training.epochs,
+            epochs=recipe.training.epochs if self.max_iter is None else self.max_iter,
             batch_size=size,
             patience=self.n_iter_no_change if self.early_stopping else None,
         )

@@ -163,10 +163,7 @@ class LogisticImageClassifier(Classifier):
         ----------
         X, y, classes, sample_weight : as for `ImageClassifier.partial_fit`
         """
-        again = hasattr(self, "model_")
-        if not again and classes is None:
-            raise ValueError("classes: found None; expected all classes, at the first partial_fit")
-        samples = self._given(X, y, sample_weight, again=again, classes=classes)
+        samples = self._given_once(X, y, sample_weight, classes)
         loss = self._loss(samples)
         with limited(allowed()):
             rate = 1 / (curvature(samples, loss) + loss.penalty)
