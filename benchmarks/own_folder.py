@@ -41,7 +41,7 @@ from handgrad.experiments import Recipe, read_recipe
 
 RESULTS = Path(__file__).parent / "results" / "own_folder.json"
 IMAGES = 10_000
-BOUND = 150_000_000
+BOUND = 250_000_000
 """Bytes of anonymous memory; the pixels are five times as many."""
 
 

@@ -226,3 +226,10 @@ def test_redrawn_keeps_copies_together() -> None:
         again = redrawn(Splits(train, test), np.random.default_rng(seed))
         assert again.test is not None
         assert not set(again.train.groups.tolist()) & set(again.test.groups.tolist())
+
+
+def test_what_came_with_another_class_counts() -> None:
+    """Each image of class 0 has a copy in class 1: three pairs are drawn, and no more."""
+    dataset = grouped([0] * 10 + [1] * 10, [*range(10), *range(10)])
+    _, drawn = part(dataset, 0.3, np.random.default_rng(0))
+    assert drawn.counts().tolist() == [3, 3]

@@ -57,12 +57,12 @@ def test_a_table(pets: Path, mark: str) -> None:
 
 def test_a_table_of_parts_with_other_names_and_columns(pets: Path) -> None:
     text = (
-        "\ufeffID,Split,Class,Filename\r\n"
-        "1,train,x,cat/1.png\r\n"
-        "2,Test,y,dog/a.png\r\n"
-        "3,,y,dog/b.png\r\n"
+        "\ufeffFilename,Split,Class,ID\r\n"
+        "cat/1.png,train,x,1\r\n"
+        "dog/a.png,Test,y,2\r\n"
+        "dog/b.png,,y,3\r\n"
         "\r\n"
-        "4,val,x,cat/2.png\r\n"
+        "cat/2.png,val,x,4\r\n"
     )
     path = table(pets, text)
     assert told(path) == [

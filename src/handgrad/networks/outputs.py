@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["HowForward", "InBatches", "forward_by_the_book"]
 
+MOST = 8_000_000
+"""Bytes of a batch's images, at most: what is computed of them takes several times as much."""
+
 HowForward = Callable[["Network", Array], Array]
 """From a frozen network and a batch (N, …) of images to its outputs (N, …); called by several
 threads at once."""
@@ -36,7 +39,7 @@ class InBatches:
     ----------
     forward : how one batch is computed
     threads : batches at a time
-    at_once : images in a batch, at most
+    at_once : images in a batch, at most; fewer where they are large
     """
 
     forward: HowForward = forward_by_the_book
@@ -47,7 +50,8 @@ class InBatches:
         """The outputs of a frozen network for any number of images, in their order."""
         if not len(x):
             return np.zeros((0, *network.shapes[-1]), network.dtype)
-        size = min(self.at_once, math.ceil(len(x) / self.threads))
+        large = max(MOST // (math.prod(x.shape[1:]) * network.dtype.itemsize), 1)
+        size = min(self.at_once, large, math.ceil(len(x) / self.threads))
         if size == len(x):
             return self.forward(network, np.asarray(x))
         asked = np.geterr()  # which a thread does not inherit
