@@ -13,6 +13,7 @@ import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pytest
@@ -244,6 +245,11 @@ def served(tmp_path: Path) -> Iterator[tuple[Path, str]]:
         def __init__(self, *arguments: object) -> None:
             super().__init__(*arguments, directory=str(folder))  # type: ignore[arg-type]
 
+        def copyfile(self, source: IO[bytes], outputfile: IO[bytes]) -> None:
+            content = source.read()
+            whole = not (folder / "cut").exists()  # else the line goes dead in the middle
+            outputfile.write(content if whole else content[: len(content) // 2])
+
         def log_message(self, *_: object) -> None:
             pass
 
@@ -301,6 +307,18 @@ def test_another_digest_leaves_nothing_behind(nowhere: Path, served: tuple[Path,
     assert "hash" in str(refusal.value)
     assert source.found() is None
     assert list((nowhere / "a-set").iterdir()) == []
+
+
+def test_an_interrupted_download_begins_anew(nowhere: Path, served: tuple[Path, str]) -> None:
+    content = bytes(range(256)) * 400
+    source = a_source((a_file(served, content),))
+    (served[0] / "cut").touch()
+    with pytest.raises(HandgradError, match=r"a-set: found no way to fetch a\.bin"):
+        source.fetch()
+    assert source.found() is None
+    assert list((nowhere / "a-set").iterdir()) == []
+    (served[0] / "cut").unlink()
+    assert (source.fetch() / "a.bin").read_bytes() == content
 
 
 def test_no_network_is_a_sentence(nowhere: Path) -> None:

@@ -8,7 +8,6 @@ holds.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -164,15 +163,24 @@ def measured(preparation: Preparation, images: NDArray[Any]) -> Preparation:
     plain = replace(preparation, mean=None, deviation=None)
     pixels = images.size // preparation.channels
 
-    def summed(function: Callable[[NDArray[Any]], NDArray[Any]]) -> NDArray[Any]:
-        # In pieces, so that the float64 copy never holds the whole set.
-        starts = range(0, len(images), 1000)
-        pieces = (function(numbers(images[i : i + 1000], plain, np.float64)) for i in starts)
-        total: NDArray[Any] = sum(piece.sum(axis=(0, 1, 2)) for piece in pieces)
-        return total
+    def summed(mean: NDArray[Any] | None = None) -> NDArray[Any]:
+        """The sums over pixels of x, or of (x - mean)²; in pieces, each changed in place."""
 
-    mean = summed(lambda x: x) / pixels
-    deviation = np.sqrt(summed(lambda x: np.square(x - mean)) / pixels)
+        def piece(x: NDArray[Any]) -> NDArray[Any]:
+            if mean is not None:
+                x -= mean
+                np.square(x, out=x)
+            total: NDArray[Any] = x.sum(axis=(0, 1, 2))
+            return total
+
+        starts = range(0, len(images), 1000)
+        return sum(
+            (piece(numbers(images[i : i + 1000], plain, np.float64)) for i in starts),
+            np.zeros(preparation.channels),
+        )
+
+    mean = summed() / pixels
+    deviation = np.sqrt(summed(mean) / pixels)
     deviation[deviation < 1e-12] = 1
     return replace(plain, mean=tuple(mean.tolist()), deviation=tuple(deviation.tolist()))
 
