@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
 from handgrad.errors import HandgradError
-from handgrad.writing import made_folder, umask, written
+from handgrad.writing import folder_to_disk, made_folder, umask, written
 
 
 def names(folder: Path) -> list[str]:
@@ -103,3 +104,49 @@ def test_a_folder_without_the_right_to_write(tmp_path):
             made_folder(tmp_path)
     finally:
         tmp_path.chmod(0o700)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="folders are flushed on POSIX systems only")
+def test_the_bytes_reach_the_disk_before_the_name_and_the_name_before_the_end(
+    tmp_path, monkeypatch
+):
+    """What a power cut leaves is the old file or the new one."""
+    done, flush, rename = [], os.fsync, os.replace
+
+    def fsync(handle):
+        is_file = not Path(f"/proc/self/fd/{handle}").is_dir()
+        done.append("flush the file" if is_file else "flush the folder")
+        flush(handle)
+
+    def replace(*paths):
+        done.append("rename")
+        rename(*paths)
+
+    if not Path("/proc/self/fd").is_dir():
+        pytest.skip("what is flushed cannot be seen on this system")
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "replace", replace)
+    with written(tmp_path / "a") as beside:
+        beside.write_text("new")
+    assert done == ["flush the file", "rename", "flush the folder"]
+    done.clear()
+    made_folder(tmp_path / "b" / "c")
+    assert done == ["flush the folder", "flush the folder"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="folders are flushed on POSIX systems only")
+@pytest.mark.parametrize(
+    ("number", "told"), [(errno.EINVAL, False), (errno.ENOTSUP, False), (errno.EIO, True)]
+)
+def test_a_file_system_that_flushes_no_folders(tmp_path, monkeypatch, number, told):
+    """Two of the numbers mean that there is no such thing; the third that a disk is at its end."""
+
+    def refused(handle):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", refused)
+    if told:
+        with pytest.raises(OSError, match=os.strerror(number)):
+            folder_to_disk(tmp_path)
+    else:
+        folder_to_disk(tmp_path)

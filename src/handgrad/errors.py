@@ -8,8 +8,10 @@ with exit code 2. Anything else that is raised is a fault of ours.
 from __future__ import annotations
 
 import difflib
+import math
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 __all__ = [
     "DataError",
@@ -65,7 +67,7 @@ class RecipeError(HandgradError):
 
 
 class NotFiniteError(HandgradError):
-    """A loss or a step that is no longer a finite number: the training cannot go on.
+    """A loss, a gradient or a step that is no longer a finite number: the training cannot go on.
 
     The network that was being trained still holds its last finite weights.
 
@@ -73,15 +75,91 @@ class NotFiniteError(HandgradError):
     ----------
     step : the updates made before it happened
     epoch : counted from 0
-    what : which quantity, and its value
+    what : which quantity of the training, and its value
+    where : what of the network was not finite first, such as "the output"
+    layer : of which layer, such as "2 dense"; "" where it is of none
+    largest : by name the largest absolute values of that batch
+    rows : which samples of the batch were not finite first; empty where all were, or none
+    hint : what usually helps
+
+    Attributes
+    ----------
+    images : the places of the batch's images in the training part, where that is known
+    files : their files, where they have any
+
+    >>> error = NotFiniteError(12, 0, "the loss is nan", "the output", "2 dense", rows=(1,))
+    >>> error.files = ("a.png", "b.png")
+    >>> print(error)
+    step 12 (epoch 0): the loss is nan; the training stopped there and kept the last finite \
+weights. First not finite: the output of layer 2 dense. The batch: b.png first of 2 images. \
+A smaller learning rate, or clip_norm in [optimizer], usually helps
     """
 
-    def __init__(self, step: int, epoch: int, what: str) -> None:
-        self.step, self.epoch = step, epoch
-        super().__init__(
-            f"step {step} (epoch {epoch}): {what}; the training stopped there and kept the last "
-            "finite weights. A smaller learning rate, or clip_norm in [optimizer], usually helps"
-        )
+    SMALLER = "A smaller learning rate, or clip_norm in [optimizer], usually helps"
+    NAMED = 5
+    """So many files stand in the sentence; all are in `files`."""
+
+    def __init__(
+        self,
+        step: int,
+        epoch: int,
+        what: str,
+        where: str = "",
+        layer: str = "",
+        largest: Mapping[str, float] | None = None,
+        rows: tuple[int, ...] = (),
+        hint: str = SMALLER,
+    ) -> None:
+        super().__init__(step, epoch, what, where, layer, largest, rows, hint)
+        self.step, self.epoch, self.what = step, epoch, what
+        self.where, self.layer, self.rows, self.hint = where, layer, rows, hint
+        self.largest = dict(largest or {})
+        self.images: tuple[int, ...] = ()
+        self.files: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        said = [
+            f"step {self.step} (epoch {self.epoch}): {self.what}; the training stopped there and "
+            "kept the last finite weights"
+        ]
+        if self.where:
+            said.append(
+                f"First not finite: {self.where}" + f" of layer {self.layer}" * bool(self.layer)
+            )
+        if self.largest:
+            values = (f"{name} {value:.3g}" for name, value in self.largest.items())
+            said.append(f"Largest absolute values: {', '.join(values)}")
+        if self.files or self.images:
+            said.append(self._batch())
+        return ". ".join([*said, self.hint])
+
+    def _batch(self) -> str:
+        """Which images the batch held, the ones that were not finite first."""
+        names = [printable(name) for name in self.files] or [f"image {i}" for i in self.images]
+        shown = [names[row] for row in self.rows if row < len(names)] or names
+        listed = ", ".join(shown[: self.NAMED])
+        if len(shown) > self.NAMED:
+            listed += f" and {len(shown) - self.NAMED:,} more"
+        few = f" first of {len(names):,} images" if len(shown) < len(names) else ""
+        return f"The batch: {listed}{few}"
+
+    def table(self) -> dict[str, Any]:
+        """As plain data, in which what is no finite number is a word."""
+        return {
+            "step": self.step,
+            "epoch": self.epoch,
+            "what": self.what,
+            "where": self.where,
+            "layer": self.layer,
+            "largest": {
+                name: value if math.isfinite(value) else str(value)
+                for name, value in self.largest.items()
+            },
+            "rows": list(self.rows),
+            "images": list(self.images),
+            "files": list(self.files),
+            "hint": self.hint,
+        }
 
 
 def printable(text: str) -> str:

@@ -9,6 +9,7 @@ refused with the nearest known one. Used by every floor above.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import types
 import typing
@@ -18,9 +19,13 @@ import msgspec
 
 from handgrad.errors import RecipeError, nearest
 
-__all__ = ["Named", "from_table", "members", "to_table"]
+__all__ = ["MOST", "Named", "from_table", "members", "to_table"]
 
 T = TypeVar("T")
+
+MOST, DEEPEST = 10_000, 100
+"""So many tables a list may hold, and so many steps a table's path may have: a network of more
+layers, or of deeper blocks, is a mistake or an attack, and would be read for minutes."""
 
 
 class Named:
@@ -56,17 +61,18 @@ def from_table(kind: type[T], table: object, where: str = "") -> T:
     """
     place = where or "the recipe"
     if not isinstance(table, dict):
-        raise RecipeError(f"{place}: found {table!r}; expected a table")
+        raise RecipeError(f"{place}: found {_shown(table)}; expected a table")
+    if where.count(".") >= DEEPEST:
+        raise RecipeError(f"{place[:80]}…: found tables nested more than {DEEPEST // 2} deep")
     table = dict(table)
     chosen: Any = kind
     if issubclass(kind, Named):
         chosen = _chosen(kind, table, place)
-    hints = typing.get_type_hints(chosen)
-    fields = {field.name: field for field in dataclasses.fields(chosen)}
+    hints, fields = _fields(chosen)
     values = {}
     for key, value in table.items():
         if key not in fields:
-            raise RecipeError(f"{place}: unknown key {key!r}{nearest(str(key), fields)}")
+            raise RecipeError(f"{place}: unknown key {_shown(key)}{nearest(str(key), fields)}")
         values[key] = _value(hints[key], value, f"{where}.{key}" if where else key)
     for field in fields.values():
         required = (
@@ -80,6 +86,12 @@ def from_table(kind: type[T], table: object, where: str = "") -> T:
         raise RecipeError(f"{place}: {error}") from None
 
 
+@functools.cache
+def _fields(kind: type[Any]) -> tuple[dict[str, Any], dict[str, dataclasses.Field[Any]]]:
+    """The types and the fields of a dataclass by name; asked once, not once a layer."""
+    return typing.get_type_hints(kind), {field.name: field for field in dataclasses.fields(kind)}
+
+
 def _chosen(family: type[Named], table: dict[str, Any], place: str) -> type[Any]:
     """The member of a family that a table names; takes the name out of the table."""
     kinds = members(family)
@@ -89,7 +101,11 @@ def _chosen(family: type[Named], table: dict[str, Any], place: str) -> type[Any]
     if word is None and len(kinds) == 1:
         return next(iter(kinds.values()))
     if not isinstance(word, str) or word not in kinds:
-        found = f"{family.tag} = {word!r} is unknown" if word is not None else f"no {family.tag!r}"
+        found = (
+            f"{family.tag} = {_shown(word)} is unknown"
+            if word is not None
+            else f"no {family.tag!r}"
+        )
         raise RecipeError(f"{place}: {found}{nearest(str(word), kinds)}")
     return kinds[word]
 
@@ -103,16 +119,30 @@ def _value(hint: Any, value: object, where: str) -> Any:
             return None if value is None else _value(inner[0], value, where)
     if origin is tuple and len(arguments) == 2 and arguments[1] is Ellipsis:
         if not isinstance(value, list | tuple):
-            raise RecipeError(f"{where}: found {value!r}; expected a list")
+            raise RecipeError(f"{where}: found {_shown(value)}; expected a list")
+        if len(value) > MOST and isinstance(value[0], dict):
+            raise RecipeError(f"{where}: found {len(value):,} tables; expected at most {MOST:,}")
         return tuple(_value(arguments[0], v, f"{where}.{i}") for i, v in enumerate(value))
     if isinstance(hint, type) and (dataclasses.is_dataclass(hint) or issubclass(hint, Named)):
         return from_table(hint, value, where)
     if isinstance(value, float) and not math.isfinite(value):
         raise RecipeError(f"{where}: found {value}; expected a finite number")
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise RecipeError(f"{where}: found {_shown(value)}; expected one of 64 bits at most")
     try:
         return msgspec.convert(value, hint)
-    except msgspec.ValidationError:
-        raise RecipeError(f"{where}: found {value!r}; expected {_said(hint)}") from None
+    except (msgspec.ValidationError, RecursionError):
+        raise RecipeError(f"{where}: found {_shown(value)}; expected {_said(hint)}") from None
+
+
+def _shown(value: object) -> str:
+    """A value for a sentence: not longer than a line, whatever somebody wrote."""
+    try:
+        shown = repr(value)
+    except (ValueError, RecursionError):  # a number of more digits than Python writes; a deep list
+        what = "number" if isinstance(value, int) else type(value).__name__
+        return f"a {what} too large to be shown"
+    return shown if len(shown) <= 200 else f"{shown[:200]}…"
 
 
 WORDS = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}

@@ -60,8 +60,8 @@ def test_ctrl_c_ends_after_the_step_and_writes_everything():
     assert out.count("\n") == 1
     run = Run("r")
     assert sorted(path.name for path in Path("r").iterdir()) == [
-        "history.jsonl", "model.safetensors", "pictures", "recipe.toml", "snapshots.safetensors",
-        "summary.json", "unfinished",
+        "history.jsonl", "manifest.json", "model.safetensors", "pictures", "recipe.toml",
+        "snapshots.safetensors", "summary.json", "unfinished",
     ]  # fmt: skip
     assert sorted(path.name for path in Path("r/unfinished").iterdir()) == [
         "checkpoint.safetensors", "recipe.toml", "snapshots.safetensors",

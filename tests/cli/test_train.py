@@ -16,7 +16,8 @@ from handgrad.storage import load_model
 pytestmark = pytest.mark.usefixtures("no_pictures")
 
 EVERYTHING = {
-    "history.jsonl", "model.safetensors", "recipe.toml", "snapshots.safetensors", "summary.json"
+    "history.jsonl", "manifest.json", "model.safetensors", "recipe.toml", "snapshots.safetensors",
+    "summary.json",
 }  # fmt: skip
 """What a run's folder holds, besides pictures/, which these tests leave out."""
 

@@ -114,7 +114,7 @@ def test_random_lines_are_lines() -> None:
         (HEADER + "1,0,0,1,0,0,1,0,0,1\n1,0,0,one,0,0,1,0,0,1\n", "in row 3"),
         (HEADER + "1,0,0,1,0,0,1,0,0,0.5\n", "in row 2"),
         (HEADER + "1,0,0,1,0,0,1,0,0,nan\n", "in row 2"),
-        (HEADER + "1,0,0,1,0,0,1,0,0,2\n", "label 2 at image 0; expected labels in 0..1"),
+        (HEADER + "1,0,0,1,0,0,1,0,0,2\n", "in row 2; expected nine pixels and a class (0 or 1)"),
         (HEADER + "1,0,0,nan,0,0,1,0,0,1\n", "NaN or infinity in image 0"),
         (HEADER + "1,0,0,1.5,0,0,1,0,0,1\n", "floats from 0 to 1.5"),
     ],

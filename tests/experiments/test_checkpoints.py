@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 
 import numpy as np
@@ -9,9 +10,10 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
+from handgrad.datasets import Dataset, Splits
 from handgrad.errors import DataError, HandgradError, RecipeError
-from handgrad.experiments import read_recipe, resume, train, with_settings
-from handgrad.experiments.checkpoints import interval
+from handgrad.experiments import Experiment, Run, read_recipe, resume, train, with_settings
+from handgrad.experiments.checkpoints import Checkpoints, interval, restore
 from handgrad.experiments.conduct import Viewer
 
 pytestmark = pytest.mark.usefixtures("no_pictures")
@@ -106,6 +108,72 @@ def test_it_is_the_same_to_the_bit(recipe, tmp_path, way):
     run = resume(tmp_path / "cut")
     assert same(tmp_path / "whole", run.folder)
     assert not (tmp_path / "cut" / "unfinished").exists()
+
+
+KINDS = ("sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw")
+DENSE = {"layer": "dense", "units": "classes"}
+FEATURES = {
+    "augmentation": {"augmentation": [{"kind": "translate", "pixels": 1}, {"kind": "flip"}]},
+    "batch normalization": {
+        "architecture": [{"layer": "dense", "units": 5}, {"layer": "batch-norm"}, DENSE]
+    },
+    "dropout": {
+        "architecture": [
+            {"layer": "dense", "units": 5}, {"layer": "dropout", "rate": 0.3}, DENSE
+        ]
+    },
+    "moving average": {"averaging": {"kind": "moving average"}},
+    "lookahead": {"averaging": {"kind": "lookahead", "every": 3}},
+}  # fmt: skip
+FEATURES["all at once"] = FEATURES["augmentation"] | FEATURES["lookahead"] | {
+    "architecture": [
+        {"layer": "dense", "units": 5},
+        {"layer": "batch-norm"},
+        {"layer": "dropout", "rate": 0.3},
+        DENSE,
+    ]
+}  # fmt: skip
+
+
+def few_images():
+    generator = np.random.default_rng(0)
+    images = generator.uniform(size=(30, 4, 4, 1)).astype(np.float32)
+    shown = Dataset(images, np.arange(30) % 3, ("a", "b", "c"))
+    return Splits(shown, None, {"validation": shown.take(np.arange(9))})
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize(("kind", "feature"), [*itertools.product(KINDS, FEATURES)])
+def test_every_optimizer_with_everything(tmp_path, kind, feature, threads):
+    """Cut within the second of three epochs, and gone on with in another experiment."""
+    table = {
+        "name": "few",
+        "data": {"source": "not read"},
+        "architecture": [DENSE],
+        "loss": {"kind": "softmax cross-entropy"},
+        "optimizer": {"kind": kind, "schedule": {"kind": "cosine"}},
+        "training": {"epochs": 3, "batch_size": 8, "threads": threads},
+        **FEATURES[feature],
+    }
+    splits, path = few_images(), tmp_path / "checkpoint.safetensors"
+    whole, cut, again = (Experiment(table, splits=splits) for _ in range(3))
+    assert whole.threads.total == threads
+    list(whole.train())
+    assert whole.state.steps == 12
+    checkpoints = Checkpoints(cut, path, (1, np.inf))
+
+    def between():
+        checkpoints()
+        if cut.state.steps == 6:
+            raise Killed
+
+    with pytest.raises(Killed):
+        list(cut.train(between=between))
+    assert restore(again, path) == []
+    assert again.state.steps == 6
+    list(again.train())
+    assert again.network.vector.tobytes() == whole.network.vector.tobytes()
+    assert again.history == whole.history
 
 
 def test_cut_again_and_again(recipe, tmp_path):
@@ -239,6 +307,59 @@ def test_an_interrupted_one_is_saved_and_can_go_on(recipe, tmp_path):
     assert run.history[-1]["step"] == 6
     assert same(tmp_path / "whole", resume(tmp_path / "r").folder)
     assert run.__class__(run.folder).summary["stopped"] is None
+
+
+def test_a_wish_that_comes_with_the_last_step_cuts_nothing(recipe, tmp_path):
+    class Late(Viewer):
+        def report(self, report):
+            self.interrupted = report.epoch == 3
+
+    run = train(recipe, out=tmp_path / "r", viewer=Late())
+    assert run.summary["stopped"] is None
+    assert not (tmp_path / "r" / "unfinished").exists()
+
+
+@pytest.mark.parametrize("split", ["same", "random"])
+def test_repeats_go_on_where_they_were(recipe, tmp_path, split):
+    settings = {"training.epochs": 2, "repeats.seeds": [1, 2, 3], "repeats.split": split}
+
+    class In(Cut):
+        """Cut in the second repeat: before its sixth step, so that its last checkpoint has four."""
+
+        def watch(self, batches):
+            self.nth = getattr(self, "nth", 0) + 1
+            return super().watch(batches) if self.nth == 3 else batches
+
+    train(recipe, settings, out=tmp_path / "whole")
+    with pytest.raises(Killed):
+        train(recipe, settings, out=tmp_path / "r", viewer=In(1, 1), checkpoint_every="1")
+    inside = tmp_path / "r" / "unfinished"
+    assert {path.name for path in inside.iterdir()} == {
+        "checkpoint.safetensors", "recipe.toml", "repeat-2.safetensors", "repeats.json",
+        "snapshots.safetensors",
+    }  # fmt: skip
+    assert [*json.loads((inside / "repeats.json").read_text())] == ["1"]
+    steps = []
+
+    class Counting(Cut):
+        def watch(self, batches):
+            watched = super().watch(batches)
+
+            class Counted:
+                full, steps_per_epoch = batches.full, batches.steps_per_epoch
+
+                def __call__(self, epoch, first=0):
+                    steps.append((epoch, first))
+                    yield from watched(epoch, first)
+
+            return Counted()
+
+    run = resume(tmp_path / "r", viewer=Counting(9, 9))
+    # The last step of the first training, what was left of the second repeat, all of the third.
+    assert steps == [(1, 3), (1, 0), (0, 0), (1, 0)]
+    expected = Run(tmp_path / "whole")
+    assert run.summary["repeats"] == expected.summary["repeats"]
+    assert same(expected.folder, run.folder)
 
 
 def test_when_a_checkpoint_is_due():

@@ -19,7 +19,8 @@ from handgrad.experiments.unfinished import begun, finished
 def test_what_a_run_holds(lines_run):
     folder = lines_run.folder
     assert sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()) == [
-        "history.jsonl", "model.safetensors", "pictures/accuracy.png", "pictures/confusion.png",
+        "history.jsonl", "manifest.json", "model.safetensors", "pictures/accuracy.png",
+        "pictures/confusion.png",
         "pictures/cost.png", "pictures/predictions.png", "recipe.toml", "snapshots.safetensors",
         "summary.json",
     ]  # fmt: skip

@@ -63,6 +63,11 @@ class Layout:
         self.size = 0
         self._place(learned)
         self.learned = self.size
+        self._layers: dict[str, slice] = {}
+        for slot in self.slots.values():
+            layer = slot.name.partition(".")[0]
+            start = self._layers.get(layer, slice(slot.start, 0)).start
+            self._layers[layer] = slice(start, slot.stop)
         self._place(gathered or {})
 
     def _place(self, shapes: Mapping[str, Shape]) -> None:
@@ -107,9 +112,4 @@ class Layout:
 
     def layer(self, index: int) -> slice:
         """The place of all learned numbers of one layer; empty for a layer without any."""
-        mine = [
-            slot
-            for slot in self.slots.values()
-            if slot.name.partition(".")[0] == str(index) and slot.stop <= self.learned
-        ]
-        return slice(mine[0].start, mine[-1].stop) if mine else slice(0, 0)
+        return self._layers.get(str(index), slice(0, 0))

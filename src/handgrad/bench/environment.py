@@ -5,25 +5,15 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from handgrad import __version__
 from handgrad.experiments import cores
+from handgrad.experiments.manifest import processor
 
 __all__ = ["measured_where", "processor", "versions"]
 
 PACKAGES = ("numpy", "torch", "scikit-learn", "jax", "onnxruntime")
-
-
-def processor() -> str:
-    """The processor's own name, as the system tells it."""
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def versions() -> dict[str, str]:

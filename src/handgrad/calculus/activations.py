@@ -209,7 +209,8 @@ def gelu_backward(da: Array, z: Array) -> Array:
     """
     dz: Array
     if z.dtype != np.float32:
-        density = np.exp(-0.5 * z * z)
+        with np.errstate(over="ignore"):
+            density = np.exp(-0.5 * z * z)
         density *= 1 / math.sqrt(2 * math.pi)
         dz = da * (_normal_distribution(z) + z * density)
         return dz

@@ -2,6 +2,9 @@
 
 Batch normalization takes its statistics over all axes but the last, one mean and one variance a
 channel; group normalization over everything in one sample and one group of channels.
+
+Sums and squares must be numbers of the type: in float32 values far beyond 1e18 have no variance,
+and what was to be normalized by it is NaN, which a training notices, not the 0 of x / ∞.
 """
 
 from __future__ import annotations
@@ -61,7 +64,7 @@ def batch_norm(
     mean = total(_channel_sum(x)) / M
     squares = x - mean
     squares *= squares
-    variance = total(_channel_sum(squares)) / M
+    variance = _known(total(_channel_sum(squares)) / M)
     return frozen_norm(x, mean, variance, scale, offset, epsilon), mean, variance
 
 
@@ -202,7 +205,7 @@ def group_norm(
     grouped = _grouped(x, groups)
     mean = _group_mean(grouped)
     y = grouped - mean
-    variance = _group_mean(y * y)
+    variance = _known(_group_mean(y * y))
     y /= np.sqrt(variance + epsilon)
     y = y.reshape(x.shape)
     if scale is not None:
@@ -260,6 +263,12 @@ def group_norm_backward(
 def places_of_channel(x: Array, total: Total = _alone) -> int:
     """M, over how many numbers a channel is averaged, in all parts of the batch."""
     return int(total(np.array(x.size // x.shape[-1])))
+
+
+def _known(variance: Array) -> Array:
+    """A variance; NaN where its squares were beyond the type."""
+    variance[np.isinf(variance)] = np.nan
+    return variance
 
 
 def _one(scale: Array | None) -> Array | int:

@@ -13,7 +13,7 @@ def softmax(z: Array) -> Array:
     """From scores to probabilities, ``s_k = e^(z_k) / Σ_j e^(z_j)``, along the last axis.
 
     The largest score is subtracted first: it cancels in the fraction, and no exponential is then
-    larger than 1.
+    larger than 1. Where two scores are further apart than numbers reach, the smaller has 0.
 
     Parameters
     ----------
@@ -26,7 +26,9 @@ def softmax(z: Array) -> Array:
     >>> softmax(np.array([[1e4, 1e4]]))
     array([[0.5, 0.5]])
     """
-    s: Array = np.exp(z - z.max(axis=-1, keepdims=True))
+    with np.errstate(over="ignore"):
+        s: Array = z - z.max(axis=-1, keepdims=True)
+    np.exp(s, out=s)
     s /= s.sum(axis=-1, keepdims=True)
     return s
 
@@ -80,6 +82,7 @@ def log_softmax(z: Array) -> Array:
     """The logarithm of `softmax`, ``z_k - log Σ_j e^(z_j)``, without a logarithm of 0.
 
     With m the largest score, log Σ_j e^(z_j) = m + log Σ_j e^(z_j - m), and that sum is at least 1.
+    Where two scores are further apart than numbers reach, the smaller has -∞.
 
     Parameters
     ----------
@@ -93,6 +96,7 @@ def log_softmax(z: Array) -> Array:
     array([[     0., -10000.]])
     """
     shifted: Array = z.T.copy()  # a class a row: NumPy goes along a few long rows the fastest
-    shifted -= shifted.max(axis=0)
+    with np.errstate(over="ignore"):
+        shifted -= shifted.max(axis=0)
     shifted -= np.log(np.exp(shifted).sum(axis=0))
     return shifted.T

@@ -6,6 +6,7 @@ Everything but click is imported inside the commands, so that ``--help`` is ther
 from __future__ import annotations
 
 import io
+import signal
 import sys
 
 import click
@@ -22,6 +23,7 @@ from handgrad.cli.picture import picture
 from handgrad.cli.predict import predict
 from handgrad.cli.prepare import prepare
 from handgrad.cli.report import report
+from handgrad.cli.rerun import rerun
 from handgrad.cli.train import train
 from handgrad.cli.verify import verify
 from handgrad.errors import HandgradError
@@ -31,7 +33,8 @@ __all__ = ["handgrad", "main"]
 
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 good, 1 finished with findings, 2 wrong input, 130 interrupted.",
+    epilog="Exit codes: 0 good, 1 finished with findings, 2 wrong input, 130 interrupted "
+    "(143 by SIGTERM).",
 )
 @click.version_option(__version__, prog_name="handgrad", message="%(prog)s %(version)s")
 def handgrad() -> None:
@@ -50,7 +53,7 @@ def handgrad() -> None:
 
 COMMANDS = (
     inspect, train, evaluate, predict, report, picture, film, export, parity, prepare, verify,
-    bench, summary, recipes, datasets,
+    rerun, bench, summary, recipes, datasets,
 )  # fmt: skip
 for command in COMMANDS:
     handgrad.add_command(command)
@@ -74,7 +77,8 @@ def main() -> None:
         click.echo("handgrad: found too little memory for images or a network this large", err=True)
         code = 2
     except (KeyboardInterrupt, click.Abort) as error:
-        for sentence in ("interrupted", *getattr(error, "__notes__", [])):
+        cause = error.__cause__ or error  # click's Abort comes of what was raised
+        for sentence in ("interrupted", *getattr(cause, "__notes__", [])):
             click.echo(f"handgrad: {sentence}", err=True)
-        code = 130
+        code = 128 + getattr(cause, "signum", signal.SIGINT)
     sys.exit(code if isinstance(code, int) else 0)

@@ -128,7 +128,7 @@ def train(
         "report": not no_report,
         "viewer": viewer,
     }
-    with viewer, interruptible(viewer):
+    with viewer, interruptible(viewer) as interrupts:
         if resume is not None:
             _check_alone(context)
             run = resumed(resume, **how)
@@ -138,7 +138,7 @@ def train(
         say_json(run.summary | {"run": str(run.folder)})
     else:
         click.echo(_told(run))
-    return 130 if viewer.interrupted else 0
+    return 128 + interrupts.signum if viewer.interrupted else 0
 
 
 def _check_alone(context: click.Context) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from collections.abc import Iterator
@@ -74,11 +75,15 @@ class Terminal(Viewer):
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.bar.stop()
+        with contextlib.suppress(OSError):
+            self.bar.stop()
 
     def say(self, text: str) -> None:
         if not self.quiet:
-            self.console.print(text, markup=False)
+            try:
+                self.console.print(text, markup=False)
+            except OSError:  # the terminal was closed: the training goes on
+                self.quiet = True
 
     def loading(self, stage: str, done: int, total: int) -> None:
         if stage not in self._tasks:

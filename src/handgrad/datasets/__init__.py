@@ -12,6 +12,7 @@ from handgrad.datasets.folder import read_folder
 from handgrad.datasets.lines import random_lines
 from handgrad.datasets.on_disk import OnDisk
 from handgrad.datasets.preparation import (
+    MOST_PIXELS,
     Preparation,
     fitted,
     measured,
@@ -22,6 +23,7 @@ from handgrad.datasets.quarantine import read_quarantine
 from handgrad.datasets.sources import Source, catalogue, load
 
 __all__ = [
+    "MOST_PIXELS",
     "Augmentation",
     "Batches",
     "Dataset",

@@ -15,6 +15,7 @@ import dataclasses
 import hashlib
 import math
 import os
+import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -228,15 +229,17 @@ def _read(folder: Path, made: str, preparation: Preparation) -> _Old:
     """The cache in a folder; what is not whole, or made otherwise, counts as none."""
     try:
         index = msgspec.json.decode((folder / "index.json").read_bytes(), type=_Index)
-        if (index.format, index.made) != (FORMAT, made) or Path(index.pixels).name != index.pixels:
+        named = re.fullmatch(r"pixels-[0-9a-f]+-[0-9]+\.u1", index.pixels)
+        if (index.format, index.made) != (FORMAT, made) or not named:
             return _Old()
+        groups = np.array(index.groups, dtype=np.int64).tolist()
         images = _mapped(folder / index.pixels, preparation)
-    except (OSError, ValueError, msgspec.DecodeError):
+    except (OSError, ValueError, OverflowError, msgspec.DecodeError, RecursionError):
         return _Old()
     decoded = sum(not fact.fault for fact in index.facts)
     if not len(images) == decoded == len(index.groups) or len(index.stamps) != len(index.facts):
         return _Old()
-    return _Old(index.pixels, index.stamps, index.facts, index.groups, images)
+    return _Old(index.pixels, index.stamps, index.facts, groups, images)
 
 
 def _mapped(path: Path, preparation: Preparation) -> NDArray[np.uint8]:

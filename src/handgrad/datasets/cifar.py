@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickletools
+import reprlib
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from handgrad.datasets.compressed import existing, opened, read_exactly
+from handgrad.datasets.compressed import GREATEST_RATIO, existing, opened, read_exactly
 from handgrad.datasets.dataset import Dataset, Splits
 from handgrad.errors import DataError
 
-__all__ = ["BINARY", "CLASSES", "PYTHON", "read_batches", "read_pickled", "read_records"]
+__all__ = ["BINARY", "CLASSES", "PYTHON", "SIZE", "read_batches", "read_pickled", "read_records"]
 
 CLASSES = (
     "airplane",
@@ -36,7 +37,11 @@ PYTHON = tuple(name.removesuffix(".bin") for name in BINARY)
 PIXELS = 3 * 32 * 32  # a red, a green and a blue plane, each row by row
 RECORD = 1 + PIXELS  # the label first
 BATCH = 10_000
+SIZE = BATCH * RECORD
+"""Bytes of a file of binary records, as published."""
+
 LIMIT = 1 << 28  # bytes of a pickle that are looked at
+INSTRUCTIONS = 1 << 18  # that are followed; a batch of 10,000 images has some 60,000
 
 
 def read_records(path: Path, records: int | None = BATCH) -> Dataset:
@@ -67,12 +72,17 @@ def read_pickled(path: Path) -> Dataset:
         dictionary without ``data`` and ``labels``, counts that disagree, a label out of range
     """
     with opened(path) as file:
-        content = file.read(LIMIT + 1)
+        # As much memory is asked for at once as there may be.
+        content = file.read(min(LIMIT, GREATEST_RATIO * path.stat().st_size) + 1)
     if len(content) > LIMIT:
         raise DataError(path, f"more than {LIMIT:,} bytes", "a batch of about 31 million")
     batch = _Pickle(path, content).value()
     if not isinstance(batch, dict) or not {"data", "labels"} <= batch.keys():
-        keys = f"a dictionary of {sorted(batch)}" if isinstance(batch, dict) else type(batch)
+        keys = (
+            f"a dictionary of {_said(sorted(map(str, batch)))}"
+            if isinstance(batch, dict)
+            else type(batch)
+        )
         raise DataError(path, str(keys), "a dictionary with data and labels")
     data, labels = batch["data"], batch["labels"]
     if not isinstance(data, np.ndarray) or data.ndim != 2 or data.shape[1] != PIXELS:
@@ -80,6 +90,8 @@ def read_pickled(path: Path) -> Dataset:
         raise DataError(path, found, f"data of shape (N, {PIXELS})")
     if not isinstance(labels, list) or not all(type(label) is int for label in labels):
         raise DataError(path, "labels that are not a list of integers", "one integer an image")
+    if not all(abs(label) < 2**63 for label in labels):
+        raise DataError(path, "a label of more than 64 bits", f"labels in 0..{len(CLASSES) - 1}")
     return _dataset(path, data, np.array(labels, dtype=np.int64))
 
 
@@ -151,17 +163,22 @@ class _Pickle:
         self.stack: list[Any] = []
         self.marks: list[int] = []
         self.memo: dict[int, Any] = {}
+        self.encoded = 0
 
     def value(self) -> Any:
         """Follow the instructions to the end; return what is then on the stack."""
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of escapes in texts that are refused anyway
-                for opcode, argument, _ in pickletools.genops(self.content):
+                for i, (opcode, argument, _) in enumerate(pickletools.genops(self.content)):
+                    if i > INSTRUCTIONS:
+                        raise self._refused(f"more than {INSTRUCTIONS:,} instructions")
                     self._follow(opcode.name, argument)
         except DataError:
             raise
-        except (ValueError, IndexError, KeyError, TypeError, UnicodeError, MemoryError) as error:
+        except (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError) as error:
+            raise DataError(self.path, f"a damaged pickle ({error})", "a whole one") from None
+        except (BufferError, ValueError) as error:
             raise DataError(self.path, f"a damaged pickle ({error})", "a whole one") from None
         if len(self.stack) != 1:
             raise DataError(self.path, f"a pickle of {len(self.stack)} values", "one value")
@@ -195,6 +212,8 @@ class _Pickle:
             stack.append(self._known(argument))
         elif name == "STACK_GLOBAL":
             module, attribute = self._last(2)
+            if not isinstance(module, str) or not isinstance(attribute, str):
+                raise self._refused("a name that is no text")
             stack.append(self._known(f"{module} {attribute}"))
         elif name == "REDUCE":
             function, arguments = self._last(2)
@@ -225,6 +244,9 @@ class _Pickle:
             self.stack[-1].extend(values)
         elif name == "SETITEMS" and isinstance(self.stack[-1], dict):
             for key, value in zip(values[::2], values[1::2], strict=True):
+                # Tuples of tuples of the same tuples take for ever to be hashed.
+                if not isinstance(key, str | bytes | int):
+                    raise self._refused(f"a {type(key).__name__} as a key")
                 self.stack[-1][key.decode("latin-1") if isinstance(key, bytes) else key] = value
         else:
             raise self._refused(f"{name} into {type(self.stack[-1]).__name__}")
@@ -242,9 +264,16 @@ class _Pickle:
             if word == self.DTYPE and arguments[:1] in (("u1",), (b"u1",)):
                 return _Name("unsigned bytes")
             if word == self.ENCODE and len(arguments) == 2 and arguments[1] == "latin1":
-                return arguments[0].encode("latin-1")
-            raise self._refused(f"a call of {word} with {str(arguments)[:60]}")
-        raise self._refused(f"a call of {str(function)[:60]}")
+                return self._bytes(arguments[0])
+            raise self._refused(f"a call of {word} with {_said(arguments)}")
+        raise self._refused(f"a call of {_said(function)}")
+
+    def _bytes(self, text: str) -> bytes:
+        """A text's bytes; all of them together are no more than the pickle has."""
+        self.encoded += len(text)
+        if self.encoded > len(self.content):
+            raise self._refused("one text encoded again and again")
+        return text.encode("latin-1")
 
     def _filled(self, thing: Any, state: Any) -> Any:
         if thing == _Name("unsigned bytes") and isinstance(state, tuple):
@@ -253,15 +282,22 @@ class _Pickle:
             _, shape, kind, by_columns, content = state
             if kind == _Name("unsigned bytes"):
                 if isinstance(content, str):
-                    content = content.encode("latin-1")
+                    content = self._bytes(content)
                 array = np.frombuffer(content, dtype=np.uint8)
                 return array.reshape(shape, order="F" if by_columns else "C")
-        raise self._refused(f"a state for {str(thing)[:60]}")
+        raise self._refused(f"a state for {_said(thing)}")
 
     def _refused(self, what: str) -> DataError:
         return DataError(
             self.path, f"a pickle with {what}", "one of plain values and an array of bytes"
         )
+
+
+def _said(value: Any) -> str:
+    """A value for a sentence; never all of it: a list of lists of the same lists has no end."""
+    if isinstance(value, str | bytes | int | _Name):
+        return f"{value!s:.60}"
+    return reprlib.repr(value)
 
 
 class _Name:
@@ -277,3 +313,5 @@ class _Name:
 
     def __str__(self) -> str:
         return self.word
+
+    __repr__ = __str__

@@ -7,6 +7,9 @@ file), and nothing is read that claims far more than the file can hold.
 from __future__ import annotations
 
 import json
+import math
+import mmap
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +25,15 @@ from handgrad.errors import DataError, RecipeError
 from handgrad.tables import from_table
 
 __all__ = ["CATS", "read_cats", "read_prepared"]
+
+FILTERS = {1: "gzip", 2: "shuffle", 3: "checksum", 32000: "lzf"}
+"""What may be done to the bytes of a dataset, each once; others are programs to be looked for, and
+gzip in gzip unpacks to a million times its size."""
+
+HEAP = b"GCOL\1\0\0\0"
+
+PARTS = 100
+AT_ONCE = 64
 
 CATS = ("train_catvnoncat.h5", "test_catvnoncat.h5")
 
@@ -44,10 +56,11 @@ def read_prepared(path: Path) -> Splits:
         images = _numbers(file, path, "images", 4, "uf")
         labels = _numbers(file, path, "labels", 1, "iu").astype(np.int64)
         class_names = _texts(file, path, "class_names")
-        file_names = _texts(file, path, "file_names") if "file_names" in file.keys() else None  # noqa: SIM118
-        groups = _numbers(file, path, "groups", 1, "iu") if "groups" in file.keys() else None  # noqa: SIM118
-        split = _texts(file, path, "split") if "split" in file.keys() else None  # noqa: SIM118
-        made = file.attrs.get("preparation")
+        there = set(file)  # asking the file itself would follow a link to another one
+        file_names = _texts(file, path, "file_names") if "file_names" in there else None
+        groups = _numbers(file, path, "groups", 1, "iu") if "groups" in there else None
+        split = _texts(file, path, "split") if "split" in there else None
+        made = _attribute(file, path, "preparation")
     if images.shape[3] not in (1, 3):
         raise DataError(path, f"images of {images.shape[3]} channels", "1 (grey) or 3 (colour)")
     dataset = Dataset(images, labels, class_names, file_names, str(path), groups)
@@ -56,8 +69,13 @@ def read_prepared(path: Path) -> Splits:
         return Splits(dataset, preparation=preparation)
     if len(split) != len(dataset) or "train" not in split:
         found = f"a split of {len(split):,} entries, among them {sorted(set(split))[:5]}"
-        raise DataError(path, found, f"{len(dataset):,} entries, 'train' among them")
-    parts = {name: dataset.take(np.array(split) == name) for name in sorted(set(split))}
+        raise DataError(path, found[:200], f"{len(dataset):,} entries, 'train' among them")
+    members: dict[str, list[int]] = {}
+    for place, name in enumerate(split):
+        members.setdefault(name, []).append(place)
+    if len(members) > PARTS:
+        raise DataError(path, f"a split into {len(members):,} parts", f"at most {PARTS}")
+    parts = {name: dataset.take(np.array(places)) for name, places in sorted(members.items())}
     train, test = parts.pop("train"), parts.pop("test", None)
     return Splits(train, test, parts, preparation=preparation)
 
@@ -83,12 +101,21 @@ def _cats(path: Path, part: str) -> Dataset:
     return Dataset(images, labels, class_names, name=str(path))
 
 
+DAMAGED = (OSError, RuntimeError, LookupError, ValueError, TypeError, ArithmeticError) + (
+    AttributeError,
+    MemoryError,
+    AssertionError,
+)
+"""What h5py raises over a file that is not as it should be."""
+
+
 @contextmanager
 def _file(path: Path) -> Iterator[Any]:
     import h5py  # a tenth of a second, which a command without HDF5 need not spend
 
     if not path.is_file():
         raise DataError(path, "no such file", "an HDF5 file")
+    _check_heaps(path)
     try:
         file = h5py.File(path, "r")
     except OSError as error:
@@ -97,8 +124,46 @@ def _file(path: Path) -> Iterator[Any]:
     with file:
         try:
             yield file
-        except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+        except DAMAGED as error:
             raise DataError(path, f"damaged content ({error})", "a whole HDF5 file") from None
+
+
+def _check_heaps(path: Path) -> None:
+    """Refuse a file in whose texts the HDF5 library would go round for ever.
+
+    Texts of any length lie in heaps, one behind the other: a number of 2 bytes (0 for what is
+    free), 6 bytes, a size of 8 bytes, the text. The library (2.0) goes on by that size from what is
+    free, even if it is 0. A heap begins with its name, a version and its size.
+
+    Source: HDF5 File Format Specification, III.E Global Heap, II.A Superblock.
+    """
+    if path.stat().st_size == 0:
+        return
+    with (
+        path.open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
+    ):
+        start = 0
+        while data[start : start + 8] != b"\x89HDF\r\n\x1a\n":
+            start = max(512, 2 * start)
+            if start >= len(data):
+                return  # which the library says
+        sizes = (
+            data[start + 13 : start + 15] if data[start + 8] < 2 else data[start + 9 : start + 11]
+        )
+        if sizes != b"\x08\x08":
+            raise DataError(path, "addresses and sizes of other than 8 bytes", "8, as h5py writes")
+        heap, steps = data.find(HEAP), 0
+        while heap >= 0:
+            (size,) = struct.unpack("<Q", data[heap + 8 : heap + 16].ljust(8, b"\xff"))
+            at, end = heap + 16, min(heap + size, len(data))
+            while at + 16 <= end:
+                number, size = struct.unpack("<H6xQ", data[at : at + 16])
+                at += size if number == 0 else 16 + -(-size // 8) * 8
+                steps += 1
+                if number == size == 0 or 16 * steps > len(data):
+                    raise DataError(path, "a damaged heap of texts", "a whole HDF5 file")
+            heap = data.find(HEAP, heap + 1)
 
 
 def _content(file: Any, path: Path, name: str) -> Any:
@@ -116,11 +181,33 @@ def _content(file: Any, path: Path, name: str) -> Any:
         raise DataError(path, f"{name!r} as a group", "a dataset")
     if content.external or content.is_virtual:
         raise DataError(path, f"{name!r} stored in another file", "a dataset in the file itself")
+    if content.shape is None:
+        raise DataError(path, f"{name!r} without a shape", "a dataset with one")
+    made = content.id.get_create_plist()
+    filters = [made.get_filter(i)[0] for i in range(made.get_nfilters())]
+    if not FILTERS.keys() >= set(filters) or len(set(filters)) < len(filters):
+        found = f"{name!r} stored through the filters {filters}"
+        raise DataError(path, found, f"each of {', '.join(FILTERS.values())} once at most")
     size = path.stat().st_size
-    if content.nbytes > GREATEST_RATIO * size:
-        found = f"{name!r} claiming {content.nbytes:,} bytes in a file of {size:,}"
+    # Python's numbers, for NumPy's would begin anew at 2^63; and a chunk is unpacked as a whole.
+    claimed = math.prod(content.shape) * content.dtype.itemsize
+    claimed = max(claimed, math.prod(content.chunks or (0,)) * content.dtype.itemsize)
+    if claimed > (GREATEST_RATIO if filters else 1) * size:
+        found = f"{name!r} claiming {claimed:,} bytes in a file of {size:,}"
         raise DataError(path, found, "no more than the file can hold")
     return content
+
+
+def _attribute(file: Any, path: Path, name: str) -> Any:
+    """A text that is attached to the file; None where there is none."""
+    import h5py
+
+    if name not in set(file.attrs):
+        return None
+    attribute = file.attrs.get_id(name)
+    if attribute.shape != () or h5py.check_string_dtype(attribute.dtype) is None:
+        raise DataError(path, f"an attribute {name!r} that is no text", "one text")
+    return file.attrs[name]
 
 
 def _numbers(file: Any, path: Path, name: str, dimensions: int, kinds: str) -> NDArray[Any]:
@@ -140,13 +227,23 @@ def _texts(file: Any, path: Path, name: str) -> tuple[str, ...]:
     if h5py.check_string_dtype(content.dtype) is None or len(content.shape) != 1:
         found = f"{name!r} of shape {content.shape} and dtype {content.dtype}"
         raise DataError(path, found, "one dimension of texts")
-    return tuple(content.asstr("utf-8")[()])
+    texts: list[str] = []
+    known = h5py.check_string_dtype(content.dtype)
+    assert known is not None  # or it would have been refused
+    packed = known.length is not None  # texts of any length lie in the file as they are
+    held, most = 0, (GREATEST_RATIO if packed else 1) * path.stat().st_size
+    for start in range(0, len(content), AT_ONCE):  # all of them may be the same, very long one
+        texts.extend(content.asstr("utf-8")[start : start + AT_ONCE])
+        held += sum(map(len, texts[start:]))
+        if held > most:
+            raise DataError(path, f"{name!r} of more than {most:,} letters", "what the file holds")
+    return tuple(texts)
 
 
 def _preparation(path: Path, made: Any, images: NDArray[Any]) -> Preparation:
     try:
         preparation = from_table(Preparation, json.loads(made))
-    except (RecipeError, ValueError, TypeError) as error:
+    except (RecipeError, ValueError, TypeError, RecursionError) as error:
         expected = "the table that handgrad writes"
         raise DataError(path, f"an attribute 'preparation' ({error})", expected) from None
     if preparation.shape != images.shape[1:]:

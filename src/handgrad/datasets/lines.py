@@ -12,7 +12,6 @@ Source: dmattek/tutorial-classify-nano, its files in ``data`` and its text.
 from __future__ import annotations
 
 import csv
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -111,7 +110,7 @@ def read_csv(path: Path) -> Dataset:
             values = [float(value) for value in row]
         except ValueError:
             values = []
-        if len(values) != 10 or not math.isfinite(values[9]) or values[9] % 1:
+        if len(values) != 10 or values[9] not in (0, 1):
             found = f"{','.join(row)[:60]!r} in row {place + 2}"
             raise DataError(path, found, "nine pixels and a class (0 or 1)")
         pixels[place], labels[place] = values[:9], int(values[9])

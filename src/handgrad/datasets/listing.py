@@ -172,9 +172,10 @@ def _class_names(
     names = classes or tuple(sorted(name for name, files in train.items() if files))
     if len(names) < 2:
         raise DataError(path, f"one class ({names[0]})", "at least two, each in its own folder")
+    known = set(names)
     for part, folders in parts.items():
         for name, files in folders.items():
-            if files and name not in names and classes is None:
+            if files and name not in known and classes is None:
                 expected = f"the classes of the training part ({', '.join(names)[:200]})"
                 raise DataError(path, f"a class {name!r} in the {part} part", expected)
     return names
@@ -211,8 +212,14 @@ def _leads_back(path: Path, entry: Path) -> bool:
     return here == there or here in there.parents or there in here.parents
 
 
+DEEPEST = 100
+"""So many folders below one another are gone through."""
+
+
 def _files_below(folder: str | Path, name: str) -> Iterator[tuple[Path, str]]:
     """Every file with its name relative to the root, which ``name`` says of the folder."""
+    if name.count("/") > DEEPEST:
+        raise DataError(folder, f"more than {DEEPEST} folders below one another", "fewer")
     for entry in _entries(folder):
         if _is_folder(entry):
             if not entry.is_symlink() and entry.name != "__MACOSX":
@@ -243,6 +250,8 @@ def _of_table(path: Path) -> dict[str, dict[str, Files]]:
                 if part.lower() not in PARTS:
                     found = f"the part {part!r} in row {number}"
                     raise DataError(path, found, "train, test or validation")
+                if "\0" in name:
+                    raise DataError(path, f"a NUL in row {number}", "a file's name")
                 if not name or not label:
                     found = f"no {'label' if name else 'file'} in row {number}"
                     raise DataError(path, found, "a file and its label")

@@ -18,7 +18,10 @@ from PIL import Image
 from handgrad.datasets.on_disk import OnDisk
 from handgrad.errors import DataError
 
-__all__ = ["Preparation", "fitted", "measured", "natural", "numbers"]
+__all__ = ["MOST_PIXELS", "Preparation", "fitted", "measured", "natural", "numbers"]
+
+MOST_PIXELS = 89_478_485
+"""Of one image: no more are decoded either, see `PIL.Image.MAX_IMAGE_PIXELS`."""
 
 Resample = Literal["nearest", "bilinear", "bicubic", "lanczos", "box", "hamming"]
 
@@ -59,6 +62,9 @@ class Preparation:
     def __post_init__(self) -> None:
         if self.height < 1 or self.width < 1:
             raise ValueError(f"found a size of {self.height}x{self.width}; expected at least 1x1")
+        if self.height * self.width > MOST_PIXELS:
+            found = f"a size of {self.height}x{self.width}"
+            raise ValueError(f"found {found}; expected at most {MOST_PIXELS:,} pixels")
         if self.channels not in (1, 3):
             raise ValueError(f"found {self.channels} channels; expected 1 (grey) or 3 (colour)")
         if self.transposed and self.height != self.width:
@@ -81,7 +87,10 @@ class Preparation:
 def natural(images: NDArray[Any]) -> Preparation:
     """The preparation that leaves images of this size as they are: (N, H, W, C)."""
     _, height, width, channels = images.shape
-    return Preparation(height, width, channels)
+    try:
+        return Preparation(height, width, channels)
+    except ValueError as error:
+        raise DataError("images", f"a shape of {images.shape} ({error})", "images") from None
 
 
 def fitted(images: NDArray[Any], preparation: Preparation) -> NDArray[Any]:

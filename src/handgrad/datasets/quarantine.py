@@ -56,6 +56,8 @@ def read_quarantine(path: str | os.PathLike[str]) -> dict[str, str]:
     DataError : a file that cannot be read, is not UTF-8, or has rows of three or more cells
     """
     expected = "a quarantine list: a CSV with the columns file and reason"
+    if "\0" in os.fspath(path) or (Path(path).exists() and not Path(path).is_file()):
+        raise DataError(path, "no file", expected)  # a pipe or a device would never end
     try:
         text = Path(path).read_bytes().decode("utf-8-sig")
         found: dict[str, str] = {}

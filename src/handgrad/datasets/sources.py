@@ -6,6 +6,7 @@ import gzip
 import importlib.util
 import io
 import os
+import re
 import shutil
 import tarfile
 import tempfile
@@ -24,7 +25,7 @@ from handgrad.datasets.dataset import Dataset, Progress, Splits, part
 from handgrad.datasets.folder import read_folder
 from handgrad.datasets.listing import is_table
 from handgrad.datasets.preparation import Preparation, fitted, natural
-from handgrad.errors import DataError, HandgradError, nearest
+from handgrad.errors import DataError, HandgradError, nearest, printable
 
 __all__ = ["File", "Source", "catalogue", "load"]
 
@@ -366,7 +367,7 @@ def _unpack_cifar(archive: Path, folder: Path) -> None:
     with tarfile.open(archive, "r:gz") as tar:
         for member in tar:
             name = PurePosixPath(member.name).name
-            if member.isfile() and name in cifar.BINARY:
+            if name in cifar.BINARY and _plain(archive, member, cifar.SIZE):
                 _copied(tar.extractfile(member), folder / name)
 
 
@@ -379,8 +380,28 @@ def _unpack_caltech(archive: Path, folder: Path) -> None:
     ):
         for member in tar:
             path = PurePosixPath(member.name)
-            if member.isfile() and path.parent.name in CALTECH and path.suffix == ".jpg":
+            wanted = path.parent.name in CALTECH and re.fullmatch(r"\w+\.jpg", path.name)
+            if wanted and _plain(archive, member, LARGEST_PHOTOGRAPH):
                 _copied(tar.extractfile(member), folder / path.parent.name / path.name)
+
+
+LARGEST_PHOTOGRAPH = 10_000_000
+"""Bytes; Caltech's have some ten thousand."""
+
+
+def _plain(archive: Path, member: tarfile.TarInfo, most: int) -> bool:
+    """Whether a member is a file and no link; one with holes in it may claim any size.
+
+    Raises
+    ------
+    DataError : a file that is larger than those that were published
+    """
+    if not member.isfile() or member.issparse():
+        return False
+    if member.size > most:
+        found = f"{printable(member.name[:80])} of {member.size:,} bytes"
+        raise DataError(archive, found, f"at most {most:,}")
+    return True
 
 
 # Addresses and digests: MNIST's and Fashion-MNIST's from torchvision's datasets/mnist.py and the
@@ -570,7 +591,9 @@ def _fetched(source: str, file: File, folder: Path, each: Progress | None) -> Pa
 def _unpacked(unpack: Callable[[Path, Path], None], archive: Path, folder: Path) -> None:
     try:
         unpack(archive, folder)
-    except (OSError, EOFError, KeyError, tarfile.TarError, zipfile.BadZipFile) as error:
+    except DataError:
+        raise
+    except Exception as error:  # damaged archives make their readers raise nearly anything
         raise DataError(
             archive, f"an archive that does not unpack ({error})", "a whole one"
         ) from None

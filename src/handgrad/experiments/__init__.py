@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         with_settings,
     )
     from handgrad.experiments.report import write_report
+    from handgrad.experiments.rerun import Rerun, rerun
     from handgrad.experiments.run import Run, save_run
     from handgrad.experiments.subject import Subject
     from handgrad.experiments.threads import Threads, answering, cores, limited, threads_for
@@ -42,6 +43,7 @@ _ROOMS = {
     "inspection": ["inspect"],
     "recipe": ["Recipe", "parsed", "read_recipe", "recipe_names", "with_settings"],
     "report": ["write_report"],
+    "rerun": ["Rerun", "rerun"],
     "run": ["Run", "save_run"],
     "subject": ["Subject"],
     "threads": ["Threads", "answering", "cores", "limited", "threads_for"],
@@ -57,6 +59,7 @@ __all__ = [
     "Experiment",
     "Filming",
     "Recipe",
+    "Rerun",
     "Run",
     "Subject",
     "Threads",
@@ -72,6 +75,7 @@ __all__ = [
     "read_recipe",
     "recipe_checks",
     "recipe_names",
+    "rerun",
     "resume",
     "save_film",
     "save_run",

@@ -10,11 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from handgrad import __version__
 from handgrad.arrays import Array
-from handgrad.errors import DataError, RecipeError
+from handgrad.errors import DataError, HandgradError, RecipeError
 from handgrad.experiments.experiment import Experiment
 from handgrad.storage import read_tensors, write_tensors
 from handgrad.training import Report, State
@@ -41,7 +42,12 @@ class Checkpoints:
     experiment : is being trained
     path : of the file, replaced each time
     every : steps, and seconds, after which one is due; see `interval`
-    before : called just before one is written
+    before : called just before one is written, for what lies beside it
+    note : is told of what cannot be written, and when it can be again
+
+    Attributes
+    ----------
+    last : the step of the checkpoint that is there, if one is
     """
 
     def __init__(
@@ -50,20 +56,34 @@ class Checkpoints:
         path: Path,
         every: tuple[float, float],
         before: Callable[[], None] = lambda: None,
+        note: Callable[[str], None] = lambda text: None,
     ) -> None:
-        self.experiment, self.path, self.before = experiment, path, before
+        self.experiment, self.path, self.before, self.note = experiment, path, before, note
         self.steps, self.seconds = every
+        self.last = experiment.state.steps
+        self._faults: set[str] = set()
         self._mark()
 
     def __call__(self, now: bool = False) -> None:
-        """Write if it is time, or ``now``."""
+        """Write if it is time, or ``now``; what cannot be written is told, and tried next time."""
         due = self.experiment.state.steps - self._steps >= self.steps
-        if now or due or time.monotonic() - self._time >= self.seconds:
-            self.write()
+        if not (now or due or time.monotonic() - self._time >= self.seconds):
+            return
+        faults = set()
+        for what in (self.before, self.write):
+            try:
+                what()
+            except HandgradError as error:
+                faults.add(str(error))
+        for fault in sorted(faults - self._faults):
+            self.note(f"{fault}; the training goes on, and tries again with the next checkpoint")
+        if self._faults and not faults:
+            self.note(f"{self.path}: is written again, at step {self.last:,}")
+        self._faults = faults
+        self._mark()
 
     def write(self) -> None:
         """Write one now."""
-        self.before()
         experiment = self.experiment
         arrays, table = experiment.state.apart()
         write_tensors(
@@ -80,7 +100,7 @@ class Checkpoints:
                 "versions": versions(),
             },
         )
-        self._mark()
+        self.last = experiment.state.steps
 
     def _mark(self) -> None:
         self._time, self._steps = time.monotonic(), self.experiment.state.steps
@@ -117,7 +137,7 @@ def restore(experiment: Experiment, path: Path) -> list[str]:
             for name, before in table["versions"].items()
             if before != versions()[name]
         ]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise DataError(path, f"what cannot be used ({error!r})", "a checkpoint") from None
     experiment.stepped.vector[...] = vector
     experiment.state, experiment.history, experiment.seconds = state, history, seconds
@@ -146,8 +166,7 @@ def _check_names(experiment: Experiment, tensors: dict[str, Array], path: Path) 
 
 
 def _report(entry: dict[str, Any]) -> Report:
-    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in entry.items()}
-    return Report(**values)
+    return msgspec.convert(entry, Report)  # of its types, or a ValueError
 
 
 def interval(every: str) -> tuple[float, float]:

@@ -4,24 +4,37 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from handgrad.datasets import catalogue
-from handgrad.errors import DataError, NotFiniteError, RecipeError
+from handgrad.errors import DataError, HandgradError, NotFiniteError, RecipeError
 from handgrad.experiments.checkpoints import Checkpoints, interval, restore
 from handgrad.experiments.experiment import Experiment
 from handgrad.experiments.film import SNAPSHOTS, Filming
 from handgrad.experiments.interrupts import interruptible
+from handgrad.experiments.lock import Lock
 from handgrad.experiments.recipe import read_recipe, with_settings
+from handgrad.experiments.repeats import repeated
 from handgrad.experiments.report import write_report
 from handgrad.experiments.run import Run, save_run
 from handgrad.experiments.scoreboard import scoreboard
 from handgrad.experiments.subject import Subject
 from handgrad.experiments.threads import limited
-from handgrad.experiments.unfinished import CHECKPOINT, RECIPE, UNFINISHED, begun, finished
+from handgrad.experiments.unfinished import (
+    CHECKPOINT,
+    RECIPE,
+    UNFINISHED,
+    begun,
+    discarded,
+    finished,
+    no_links,
+    swept,
+)
 from handgrad.experiments.verified import model_check
 from handgrad.training import BatchSource, Report
 from handgrad.verification import certificate, checks
@@ -71,7 +84,7 @@ def _watched(viewer: Viewer | None) -> Iterator[Viewer]:
     from handgrad.experiments import notebook  # which is a viewer itself
 
     if viewer is None and (shown := notebook.here()) is not None:
-        with interruptible(shown):
+        with interruptible(shown, [signal.SIGINT]):  # its stop button
             yield shown
     else:
         yield viewer or Viewer()
@@ -128,9 +141,15 @@ def train(
         existed = out is not None and Path(out).exists()
         folder = begun(experiment.recipe.table(), out, force)
         try:
-            return _conducted(experiment, folder, verify, viewer, every, report)
+            with Lock(folder / UNFINISHED, viewer.note) as lock:
+                try:
+                    return _conducted(experiment, folder, lock, verify, viewer, every, report)
+                except BaseException:
+                    if not (folder / UNFINISHED / CHECKPOINT).exists():
+                        discarded(folder)
+                    raise
         except BaseException:
-            if not existed and not (folder / UNFINISHED).exists():
+            if not existed:
                 with contextlib.suppress(OSError):  # something else is in it
                     folder.rmdir()
             raise
@@ -147,7 +166,7 @@ def resume(
     """Go on with a training that was interrupted, to the same bits as without the interruption.
 
     From its last checkpoint, or from the start if there is none yet. A run that has ended is
-    returned as it is. Other seeds' repeats begin anew.
+    returned as it is.
 
     Parameters
     ----------
@@ -157,81 +176,103 @@ def resume(
     Raises
     ------
     DataError : no run, a checkpoint that cannot be used, other training images than before
+    HandgradError : the training goes on elsewhere, or the folder cannot be written to
     """
     folder, every = Path(run), interval(checkpoint_every)
     unfinished = folder / UNFINISHED
     if not folder.is_dir():
         raise DataError(folder, "no such folder", "a run's folder")
+    no_links(folder)
     with _watched(viewer) as viewer:
-        if not unfinished.is_dir():
+        if not (unfinished / RECIPE).exists():
             ended = Run(folder)
+            discarded(folder)  # of which nothing may be left but remains
             viewer.note(f"{folder} has ended; nothing is left to do")
             return ended
-        experiment = Experiment(read_recipe(unfinished / RECIPE), progress=viewer.loading)
-        if (unfinished / CHECKPOINT).exists():
-            for difference in restore(experiment, unfinished / CHECKPOINT):
-                viewer.note(
-                    f"{difference}: the last bits may differ from an uninterrupted training's"
-                )
-        return _conducted(experiment, folder, verify, viewer, every, report)
+        with Lock(unfinished, viewer.note) as lock:
+            swept(folder)
+            experiment = Experiment(read_recipe(unfinished / RECIPE), progress=viewer.loading)
+            if (unfinished / CHECKPOINT).exists():
+                for difference in restore(experiment, unfinished / CHECKPOINT):
+                    viewer.note(
+                        f"{difference}: the last bits may differ from an uninterrupted training's"
+                    )
+            return _conducted(experiment, folder, lock, verify, viewer, every, report)
 
 
 def _conducted(
     experiment: Experiment,
     folder: Path,
+    lock: Lock,
     verify: bool,
     viewer: Viewer,
     every: tuple[float, float],
     report: bool,
 ) -> Run:
     """Train in a folder that has begun, and let the results take their places in it."""
-    filming = Filming(experiment, folder / UNFINISHED / SNAPSHOTS)
+    unfinished = folder / UNFINISHED
+    filming = Filming(experiment, unfinished / SNAPSHOTS)
     # A film is never older than the checkpoint beside it; what is newer is taken anew.
-    checkpoints = Checkpoints(experiment, folder / UNFINISHED / CHECKPOINT, every, filming.write)
+    checkpoints = Checkpoints(
+        experiment, unfinished / CHECKPOINT, every, filming.write, viewer.note
+    )
     fault: NotFiniteError | None = None
     repeats: list[dict[str, Any]] = []
+    cut = False  # whether there was more to do
     try:
         viewer.begins(experiment)
         try:
 
             def between() -> None:
+                nonlocal cut
+                cut = viewer.interrupted
+                lock.beat()
                 filming()
-                checkpoints(now=viewer.interrupted)
+                checkpoints(now=cut)
 
             for one in experiment.train(viewer.watch, between):
                 viewer.report(one)
-            for seed, figures in experiment.repeats(viewer.watch):
-                if viewer.interrupted:
-                    break
+            for seed, figures in repeated(experiment, unfinished, every, viewer, lock.beat):
                 repeats.append({"seed": seed, **figures})
                 viewer.repeats(seed, figures)
+            cut = cut or len(repeats) < len(experiment.recipe.repeats.seeds)
         except NotFiniteError as error:
             fault = error
             fault.add_note(f"the run with these weights is in {folder}")
         if verify:
             checked = {**checks(), "model": model_check(experiment.model(), experiment.recipe.name)}
             experiment.certificate = certificate(verified(checked.items()))
-        stopped = str(fault) if fault else "interrupted" if viewer.interrupted else None
-        keep = viewer.interrupted and not fault
-        with limited(experiment.threads.blas), finished(folder, keep) as results:
+        stopped = str(fault) if fault else "interrupted" if cut else None
+        # The last finite weights may be so large that what they say of images is not.
+        quiet = np.errstate(over="ignore", invalid="ignore") if fault else contextlib.nullcontext()
+        with (
+            quiet,
+            limited(experiment.threads.blas),
+            finished(folder, cut and not fault) as results,
+        ):
             board = None
             if experiment.splits.test is not None and _own(experiment):
                 viewer.loading("judging", 0, 1)
                 board = scoreboard(experiment, experiment.splits.test)
                 viewer.loading("judging", 1, 1)
-            save_run(experiment, results, repeats, stopped, board)
+            save_run(experiment, results, repeats, stopped, board, fault)
             filming.save(results / SNAPSHOTS)
     except BaseException as error:
         if checkpoints.path.exists():
-            error.add_note(f"`handgrad train --resume {folder}` goes on from the last checkpoint")
-        else:
-            shutil.rmtree(folder / UNFINISHED, ignore_errors=True)
+            error.add_note(
+                f"{checkpoints.path} is the last checkpoint, of step {checkpoints.last:,}; "
+                f"`handgrad train --resume {folder}` goes on from there"
+            )
         raise
     run = Run(folder)
     if report:
         subject = Subject(run.recipe, folder / "pictures", run, experiment, viewer.loading)
-        with limited(experiment.threads.blas):
-            write_report(run, None, subject, viewer.loading)
+        try:
+            with limited(experiment.threads.blas):
+                write_report(run, None, subject, viewer.loading)
+        except HandgradError as error:
+            error.add_note(f"the run itself is whole, in {folder}")
+            raise
     viewer.ends(run)
     if fault:
         raise fault

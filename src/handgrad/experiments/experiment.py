@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from handgrad import __version__
-from handgrad.arrays import Array
+from handgrad.arrays import Array, Shape
 from handgrad.datasets import (
     Batches,
     Dataset,
@@ -27,18 +28,29 @@ from handgrad.datasets import (
     read_quarantine,
     redrawn,
 )
-from handgrad.errors import RecipeError
+from handgrad.errors import NotFiniteError, RecipeError
 from handgrad.experiments.recipe import Data, Recipe, Training
 from handgrad.experiments.threads import Threads, cores, limited
 from handgrad.experiments.work import work_for
-from handgrad.networks import InBatches, Model, Network, forward_by_the_book
+from handgrad.layers import BatchNorm, Layer, Residual
+from handgrad.losses import Loss
+from handgrad.networks import (
+    Draws,
+    InBatches,
+    Model,
+    Network,
+    check_memory,
+    forward_by_the_book,
+)
 from handgrad.plans import PlannedForward
 from handgrad.training import (
     BatchSource,
+    Diagnosis,
     Report,
     Span,
     State,
     accuracy,
+    diagnose,
     fit,
     keep_best,
     penalty,
@@ -108,8 +120,14 @@ class Experiment:
         self.recipe = dataclasses.replace(self.recipe, loss=loss)
         _check_validation(self.recipe.training, self.validation_set is not None)
         self.preparation = _preparation(data, self.splits, self.train_set)
+        _check_fits(self.recipe, self.preparation)
         self._network = network = Network(
             self.recipe.architecture, self.preparation.shape, dtype=self.recipe.dtype
+        )
+        training = self.recipe.training
+        together = min(training.batch_size or len(self.train_set), len(self.train_set))
+        _check_norms(
+            network.architecture, network.shapes[0], min(together, training.group or together)
         )
         # The seed's own generator, so that a reader can repeat the first values by hand.
         network.initialize(np.random.default_rng(seed), self._shown())
@@ -118,7 +136,6 @@ class Experiment:
             network, self.preparation, names, self.recipe.loss, views=recipe.views
         )
         self.class_names = names
-        training = self.recipe.training
         self.work = work_for(self.recipe, network, len(self.train_set), cores())
         forward = forward_by_the_book if training.reference else PlannedForward()
         network.how_outputs = InBatches(forward, self.threads.shards)
@@ -193,17 +210,40 @@ class Experiment:
             norms=training.norms,
             state=self.state,
             between=stands,
+            diagnosed=self._diagnosed,
         )
         if self.validation_set is not None:
             reports = keep_best(reports, network, training.patience, self.state)
         if goal := training.goal():
             reports = stop_at(reports, *goal)
         with limited(self.threads.blas), self._carried_back(), contextlib.closing(reports):
-            for report in reports:
-                self.history.append(report)
-                self.seconds = time.perf_counter() - start
-                yield report
+            try:
+                for report in reports:
+                    self.history.append(report)
+                    self.seconds = time.perf_counter() - start
+                    yield report
+            except NotFiniteError as error:
+                self._name_images(error, batches)
+                raise
             self.seconds = time.perf_counter() - start
+
+    def _diagnosed(
+        self, network: Network, loss: Loss, x: Array, labels: Array, draws: Draws | None
+    ) -> Diagnosis:
+        """`diagnose`, of the images and the weights themselves where coordinates are stepped."""
+        if self._span is not None:
+            self._span.carry_back()
+            network, x = self._network, self._span.images
+        return diagnose(network, loss, x, labels, draws)
+
+    def _name_images(self, error: NotFiniteError, batches: Batches) -> None:
+        """Let an error say which images its batch held."""
+        size = batches.batch_size or len(self.train_set)
+        places = np.arange(size) if batches.full else batches.order(error.epoch)
+        first = error.step % batches.steps_per_epoch * size
+        error.images = tuple(places[first : first + size].tolist())
+        if (names := self.train_set.file_names) is not None:
+            error.files = tuple(names[i] for i in error.images)
 
     def batches(self) -> Batches:
         """The training images as `train` goes through them: in order, in batches, augmented."""
@@ -290,18 +330,23 @@ class Experiment:
     ) -> Iterator[tuple[int, dict[str, Any]]]:
         """The same training with other seeds, one after another: (seed, its figures).
 
-        With ``split = "random"`` the training and test images are pooled and dealt anew, by seed.
         ``watch`` is that of `train`.
         """
-        table = self.recipe.table() | {"repeats": {}}
         for seed in self.recipe.repeats.seeds:
-            splits = self.splits
-            if self.recipe.repeats.split == "random" and splits.test is not None:
-                splits = redrawn(splits, _generator(seed, TEST_SPLIT))
-            again = Experiment(table | {"seed": seed}, splits=splits)
+            again = self.repeat(seed)
             for _ in again.train(watch):
                 pass
             yield seed, again.figures()
+
+    def repeat(self, seed: int) -> Experiment:
+        """The same experiment with another seed, to be trained.
+
+        With ``split = "random"`` the training and test images are pooled and dealt anew, by seed.
+        """
+        splits = self.splits
+        if self.recipe.repeats.split == "random" and splits.test is not None:
+            splits = redrawn(splits, _generator(seed, TEST_SPLIT))
+        return Experiment(self.recipe.table() | {"repeats": {}, "seed": seed}, splits=splits)
 
     def outputs(self, dataset: Dataset) -> Array:
         """What the model says of a data set; asked again with the same weights, it remembers."""
@@ -408,16 +453,47 @@ def _check_validation(training: Training, there: bool) -> None:
         )
 
 
+def _check_fits(recipe: Recipe, preparation: Preparation) -> None:
+    """Refuse a training that this machine's memory cannot hold, before any of it is asked for.
+
+    There are the weights, their gradient, and what the optimizer and the averaging remember.
+    """
+    shapes = Network.shapes_of(recipe.architecture, preparation.shape)
+    numbers_in_all = Network.planned(recipe.architecture, preparation.shape).size
+    rule = recipe.optimizer.rule()
+    remembered = len(rule.start(np.zeros(1))) if rule else 0
+    vectors = 2 + remembered + (recipe.averaging is not None)
+    check_memory(numbers_in_all, shapes, np.dtype(recipe.dtype).itemsize, vectors)
+
+
+def _check_norms(layers: Sequence[Layer], shape: Shape, samples: int) -> None:
+    """Refuse a batch normalization whose channels are one number each: nothing is left of it."""
+    for layer in layers:
+        if isinstance(layer, BatchNorm) and samples * math.prod(shape[:-1]) == 1:
+            raise RecipeError(
+                "batch-norm: found one number a channel to take the mean of, with one sample in "
+                f"a batch and {math.prod(shape)} channels; expected batches of at least two "
+                "(training.batch_size), or group-norm"
+            )
+        if isinstance(layer, Residual):
+            _check_norms(layer.layers, shape, samples)
+            _check_norms(layer.shortcut, shape, samples)
+        shape = layer.output_shape(shape)
+
+
 def _preparation(data: Data, splits: Splits, train: Dataset) -> Preparation:
     """The contract that goes into the model: as loaded, scaled, and normalized by the training."""
     preparation = splits.preparation or natural(train.images)
-    preparation = dataclasses.replace(
-        preparation,
-        resample=data.resample or preparation.resample,
-        draft=data.draft or preparation.draft,
-        scale=data.scale,
-        transposed=data.transposed,
-    )
+    try:
+        preparation = dataclasses.replace(
+            preparation,
+            resample=data.resample or preparation.resample,
+            draft=data.draft or preparation.draft,
+            scale=data.scale,
+            transposed=data.transposed,
+        )
+    except ValueError as error:
+        raise RecipeError(f"data: {error}") from None
     return measured(preparation, train.images) if data.normalize else preparation
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import os
+import re
 import tomllib
 from dataclasses import dataclass
 from importlib import resources
@@ -12,8 +13,9 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, Literal
 
-from handgrad.datasets import Augmentation, catalogue
+from handgrad.datasets import MOST_PIXELS, Augmentation, catalogue
 from handgrad.errors import DataError, RecipeError, nearest
+from handgrad.experiments.toml_files import read_toml
 from handgrad.layers import Layer
 from handgrad.losses import Loss
 from handgrad.networks import Views
@@ -77,6 +79,12 @@ class Data:
             raise ValueError("source is empty; expected the name of a data set, or a path")
         if self.size is not None and (len(self.size) != 2 or min(self.size) < 1):
             raise ValueError(f"size = {list(self.size)}; expected [height, width], each above 0")
+        if self.size is not None and math.prod(self.size) > MOST_PIXELS:
+            raise ValueError(f"size = {list(self.size)}; expected at most {MOST_PIXELS:,} pixels")
+        if self.size is not None and self.transposed and self.size[0] != self.size[1]:
+            raise ValueError(f"size = {list(self.size)}; expected a square, to transpose it")
+        if "\0" in self.source + (self.quarantine or ""):
+            raise ValueError("a path with a NUL in it, which no file has")
         for name in ("test", "validation"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} = {getattr(self, name)}; expected a part in [0, 1)")
@@ -212,7 +220,7 @@ class Recipe:
         ------
         RecipeError : an unknown key (with the nearest known one), a value that cannot be used
         """
-        table = copy.deepcopy(table)
+        table = _copied(table)
         loss = from_table(Loss, table.get("loss", {}), "loss")
         outputs = loss.outputs(classes or 2)
         architecture = table.get("architecture")
@@ -282,18 +290,23 @@ def read_recipe(source: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def _toml(path: Path) -> dict[str, Any]:
+    table = read_toml(path)
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
         source = table["data"]["source"]
         if source not in catalogue() and (path.parent / source).exists():
             table["data"]["source"] = str((path.parent / source).resolve())
-        return table
-    except (KeyError, TypeError):
-        return table  # what is missing is said where the recipe is built
     except OSError as error:
-        raise DataError(path, error.strerror or "an error", "a recipe in TOML") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise DataError(path, f"what is not TOML ({error})", "a recipe in TOML") from None
+        raise DataError(path, f"a source with {error.strerror}", "the name of a file") from None
+    except (KeyError, TypeError, ValueError):
+        pass  # what is missing is said where the recipe is built
+    return table
+
+
+def _copied(table: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return copy.deepcopy(table)
+    except RecursionError:
+        raise RecipeError("the recipe: found tables or lists nested too deeply") from None
 
 
 def with_settings(table: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
@@ -305,7 +318,7 @@ def with_settings(table: dict[str, Any], settings: dict[str, Any]) -> dict[str, 
     >>> with_settings({"architecture": [{"units": 6}]}, {"architecture.0.units": 8})
     {'architecture': [{'units': 8}]}
     """
-    table = copy.deepcopy(table)
+    table = _copied(table)
     for path, value in settings.items():
         *parents, last = path.split(".")
         place: Any = table
@@ -326,7 +339,7 @@ def with_settings(table: dict[str, Any], settings: dict[str, Any]) -> dict[str, 
 
 
 def _index(entries: list[Any], key: str, path: str) -> int:
-    if not key.isdigit() or int(key) >= len(entries):
+    if not re.fullmatch("[0-9]{1,9}", key) or int(key) >= len(entries):
         raise RecipeError(f"{path}: found {key!r}; expected a number from 0 to {len(entries) - 1}")
     return int(key)
 
@@ -341,5 +354,5 @@ def parsed(text: str) -> Any:
         return None
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):  # a number of thousands of digits, too
         return text

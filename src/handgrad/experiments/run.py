@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 import os
 import platform
-import tomllib
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from handgrad.errors import DataError
+import msgspec
+
+from handgrad.errors import DataError, NotFiniteError
+from handgrad.experiments.manifest import manifest
+from handgrad.experiments.toml_files import read_toml
 from handgrad.experiments.unfinished import RECIPE, write_recipe
 from handgrad.networks import InBatches, Model
 from handgrad.plans import PlannedForward
 from handgrad.storage import load_model, save_model, written
+from handgrad.training import Report
 
 if TYPE_CHECKING:
     from handgrad.experiments.experiment import Experiment
@@ -24,7 +28,35 @@ if TYPE_CHECKING:
 
 __all__ = ["Run", "save_run"]
 
-MODEL, HISTORY, SUMMARY = "model.safetensors", "history.jsonl", "summary.json"
+MODEL, HISTORY, SUMMARY, MANIFEST = (
+    "model.safetensors",
+    "history.jsonl",
+    "summary.json",
+    "manifest.json",
+)
+
+
+class _Summary(msgspec.Struct):
+    """What those who show a summary rely on; see `save_run`."""
+
+    recipe: str = ""
+    parameters: int = 0
+    seconds: float = 0.0
+    loss: float | None = None  # what is no finite number is null
+    train_accuracy: float | None = None
+    validation_accuracy: float | None = None
+    test_accuracy: float | None = None
+    test_low: float | None = None
+    test_high: float | None = None
+    test_n: int | None = None
+    epochs: float = 0.0
+    steps: int = 0
+    stopped: str | None = None
+    images_per_second: float = 0.0
+    classes: list[str] = []  # msgspec copies it
+    note: str = ""
+    threads: int = 1
+    shards: int = 1
 
 
 class Run:
@@ -66,10 +98,7 @@ class Run:
         about: dict[str, Any] = self.model.about.get("recipe", {})
         if not path.is_file():
             return about
-        try:
-            table = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
-            raise DataError(path, f"what is not TOML ({error})", "a recipe in TOML") from None
+        table = read_toml(path)
         # A model that was laid beside another run's recipe is not of that run.
         return table if table.get("name") == about.get("name") else about
 
@@ -78,19 +107,21 @@ class Run:
         """The reports, oldest first."""
         path = self.folder / HISTORY
         try:
-            return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        except (OSError, ValueError) as error:
+            rows = [json.loads(line) for line in _text(path).splitlines()]
+            msgspec.convert(rows, list[Report])  # refuses what is no report
+        except (OSError, ValueError, RecursionError) as error:
             raise DataError(path, str(error), "one JSON object a line") from None
+        return rows
 
     @property
     def summary(self) -> dict[str, Any]:
         """Figures, dates, durations, versions."""
-        path = self.folder / SUMMARY
-        try:
-            table: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise DataError(path, str(error), "a run's summary in JSON") from None
-        return table
+        return _table(self.folder / SUMMARY, "a run's summary in JSON", _Summary)
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """All on which its bits depend; see `manifest`."""
+        return _table(self.folder / MANIFEST, "a run's manifest in JSON", dict[str, Any])
 
     @property
     def work(self) -> Work | None:
@@ -126,16 +157,19 @@ def save_run(
     repeats: list[dict[str, Any]],
     stopped: str | None = None,
     board: Scoreboard | None = None,
+    fault: NotFiniteError | None = None,
 ) -> dict[str, Any]:
     """Write what a training leaves behind into a folder, and return its summary.
 
     ``recipe.toml`` is what was run, ``history.jsonl`` one report a line, ``model.safetensors`` and
-    the two before it equal for equal trainings; ``summary.json`` holds whatever may differ.
+    the two before it equal for equal trainings; ``manifest.json`` is on what that depends, and
+    ``summary.json`` holds whatever may differ.
 
     Parameters
     ----------
     stopped : why the training ended before its recipe said so; None where it did not
     board : what its accuracy is worth, where that was asked
+    fault : what was not finite, where that ended the training
     """
     from handgrad.experiments.checkpoints import versions
     from handgrad.experiments.drawn import draw_pictures
@@ -169,7 +203,27 @@ def save_run(
     }
     if board is not None:
         summary["scoreboard"] = board.table()
+    if fault is not None:
+        summary["fault"] = fault.table()
     draw_pictures(experiment, model, folder / "pictures")
-    with written(folder / SUMMARY) as path:
-        path.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    told = manifest(experiment, folder / RECIPE, folder / MODEL)
+    for name, table in ((MANIFEST, told), (SUMMARY, summary)):
+        with written(folder / name) as path:
+            path.write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
     return summary
+
+
+def _table(path: Path, expected: str, kind: Any) -> dict[str, Any]:
+    """What a file holds, as JSON that could be read as ``kind``."""
+    try:
+        table: dict[str, Any] = json.loads(_text(path))
+        msgspec.convert(table, kind)
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(path, str(error), expected) from None
+    return table
+
+
+def _text(path: Path) -> str:
+    if path.exists() and not path.is_file():  # a pipe or a device would never end
+        raise OSError("what is no file")
+    return path.read_text(encoding="utf-8")

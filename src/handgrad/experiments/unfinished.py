@@ -2,9 +2,11 @@
 
     RUN/unfinished/recipe.toml             what is being run
     RUN/unfinished/checkpoint.safetensors  how far it has come
+    RUN/unfinished/lock                    which process it is that trains, while it does
     RUN/unfinished/results/                what is about to take its place in RUN
 
-So an older run in the same folder stays what it was until the new one has ended.
+So an older run in the same folder stays what it was until the new one has ended. Where the recipe
+is, there is something to go on with: it comes with the folder and is the first to leave it.
 """
 
 from __future__ import annotations
@@ -22,10 +24,22 @@ from typing import Any
 
 import tomli_w
 
-from handgrad.errors import HandgradError
+from handgrad.errors import DataError, HandgradError
+from handgrad.experiments.lock import Lock
 from handgrad.storage import made_folder, umask, written
+from handgrad.writing import folder_to_disk
 
-__all__ = ["CHECKPOINT", "RECIPE", "UNFINISHED", "begun", "finished", "write_recipe"]
+__all__ = [
+    "CHECKPOINT",
+    "RECIPE",
+    "UNFINISHED",
+    "begun",
+    "discarded",
+    "finished",
+    "no_links",
+    "swept",
+    "write_recipe",
+]
 
 UNFINISHED, CHECKPOINT, RECIPE, RESULTS = (
     "unfinished",
@@ -54,7 +68,7 @@ def begun(
     """
     if out is None:
         # What some system does not take in a name, and a first dot, which would hide the folder.
-        word = re.sub(r'[<>:"/\\|?*\x00-\x1f]', "-", table["name"]).strip(" .-") or "run"
+        word = re.sub(r'[<>:"/\\|?*\x00-\x1f]', "-", table["name"]).strip(" .-")[:100] or "run"
         first = made_folder("runs") / f"{word}-{datetime.now():%Y-%m-%d-%H%M%S}"
         names = itertools.chain([first], (Path(f"{first}-{i}") for i in itertools.count(2)))
     else:
@@ -85,35 +99,76 @@ def finished(folder: Path, keep: bool) -> Iterator[Path]:
     try:
         yield results
         # The model last: where it is, a run is.
-        for path in sorted(
-            results.rglob("*"), key=lambda path: (path.name == "model.safetensors", path)
-        ):
-            if path.is_file():
-                place = folder / path.relative_to(results)
-                place.parent.mkdir(parents=True, exist_ok=True)
-                path.replace(place)
+        files = sorted(
+            (path for path in results.rglob("*") if path.is_file()),
+            key=lambda path: (path.name == "model.safetensors", path),
+        )
+        places = {path: folder / path.relative_to(results) for path in files}
+        parents = {place.parent for place in places.values()}
+        for parent in parents:  # what may be refused, before anything old is replaced
+            made_folder(parent)
+        for path, place in places.items():
+            path.replace(place)
+        for parent in parents:
+            folder_to_disk(parent)
     except OSError as error:
         raise HandgradError(f"{folder}: cannot be written: {error.strerror}") from None
     finally:
         shutil.rmtree(results, ignore_errors=True)
     if not keep:
-        shutil.rmtree(folder / UNFINISHED, ignore_errors=True)
+        discarded(folder)
+
+
+def no_links(folder: Path) -> None:
+    """Refuse a run's folder with links in it that would have files elsewhere written over.
+
+    Raises
+    ------
+    DataError : a link to a folder, or any link in the unfinished part
+    """
+    for place, folders, files in os.walk(folder):
+        below = Path(place)
+        own = UNFINISHED in below.relative_to(folder).parts
+        for name in folders + files * own:
+            if (below / name).is_symlink():
+                raise DataError(below / name, "a link", "what is in the run's folder itself")
+
+
+def discarded(folder: Path) -> None:
+    """Remove the unfinished part of a run; cut short by anything, it is no unfinished run."""
+    unfinished = folder / UNFINISHED
+    with contextlib.suppress(OSError):
+        (unfinished / RECIPE).unlink(missing_ok=True)
+        folder_to_disk(unfinished)
+    shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def swept(folder: Path) -> None:
+    """Remove what a training that was killed in the middle of writing has left in its own part."""
+    unfinished = folder / UNFINISHED
+    shutil.rmtree(unfinished / RESULTS, ignore_errors=True)
+    for path in unfinished.glob(".*"):
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def _checked(target: Path, force: bool) -> None:
     if not target.is_dir():
         raise HandgradError(f"{target}: found a file; expected a folder to write the run to")
     made_folder(target)
-    if (target / UNFINISHED).exists() and not force:
-        raise HandgradError(
-            f"{target}: found an unfinished run; --resume {target} goes on with it, --force begins "
-            "anew"
-        )
+    no_links(target)
+    if (target / UNFINISHED).is_dir():
+        with Lock(target / UNFINISHED):  # refused beside a training that goes on
+            if (target / UNFINISHED / RECIPE).exists() and not force:
+                raise HandgradError(
+                    f"{target}: found an unfinished run; --resume {target} goes on with it, "
+                    "--force begins anew"
+                )
+            discarded(target)
     if any(target.iterdir()) and not force:
         raise HandgradError(
             f"{target}: the folder is not empty; --force writes into it all the same"
         )
-    shutil.rmtree(target / UNFINISHED, ignore_errors=True)
 
 
 def _moved_in(table: dict[str, Any], parent: Path, target: Path) -> None:
@@ -124,6 +179,7 @@ def _moved_in(table: dict[str, Any], parent: Path, target: Path) -> None:
         write_recipe(table, inner)
         beside.chmod(0o777 & ~umask())
         beside.rename(target)
+        folder_to_disk(parent)
     except FileExistsError:
         raise
     except OSError as error:

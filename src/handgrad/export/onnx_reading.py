@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import math
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -25,6 +26,19 @@ from handgrad.tables import from_table
 __all__ = ["Evaluator", "OnnxFile", "read_onnx", "runner"]
 
 Evaluator = Literal["onnxruntime", "onnx reference"]
+OPERATORS = frozenset(
+    ("Add", "ArgMax", "AveragePool", "BatchNormalization", "Cast", "Clip", "Concat", "Conv")
+    + ("Div", "Elu", "Erf", "Flatten", "Gemm", "GlobalAveragePool", "Greater")
+    + ("InstanceNormalization", "LeakyRelu", "MaxPool", "Min", "Mul", "Pad", "ReduceMin")
+    + ("ReduceSum", "Relu", "Reshape", "Sigmoid", "Slice", "Softmax", "Squeeze", "Sub", "Tanh")
+    + ("Transpose", "Where")
+)
+"""Those that `save_onnx` writes, and no others: a loop may run for ever, and a few bytes may ask
+for a tensor that no machine can hold."""
+
+MOST = 1 << 31
+"""Numbers that one tensor may have, for one image."""
+
 EXPECTED = "an ONNX file written by handgrad export"
 
 
@@ -71,6 +85,12 @@ def read_onnx(path: str | os.PathLike[str]) -> OnnxFile:
         onnx.checker.check_model(graph)
     except Exception as error:  # onnx's own error, and those of its parser
         raise _refused(path, error) from None
+    strange = {node.op_type for node in graph.graph.node} - OPERATORS
+    if strange or graph.functions:
+        found = f"the operators {_listed(strange)[:100]}" if strange else "functions of its own"
+        raise DataError(path, found, "those that handgrad writes")
+    if (most := _largest(path, graph, onnx)) > MOST:
+        raise DataError(path, f"a tensor of {most:,} numbers for one image", f"at most {MOST:,}")
     told = {entry.key: entry.value for entry in graph.metadata_props}
     try:
         names, table = json.loads(told["class_names"]), json.loads(told["handgrad"])
@@ -166,6 +186,17 @@ def _shape(path: Path, graph: Any) -> Shape:
     if inputs["images"].elem_type != 2 or len(sizes) != 4 or sizes[0] or min(sizes[1:]) < 1:
         raise DataError(path, "another kind of input", "uint8 images (N, H, W, C)")
     return tuple(sizes[1:])
+
+
+def _largest(path: Path, graph: Any, onnx: Any) -> int:
+    """The numbers of the largest tensor for one image, as far as the file says its sizes."""
+    try:
+        made = onnx.shape_inference.infer_shapes(graph, data_prop=True).graph
+    except Exception as error:
+        raise _refused(path, error) from None
+    tensors = (*made.value_info, *made.input, *made.output)
+    shapes = ([axis.dim_value for axis in t.type.tensor_type.shape.dim] for t in tensors)
+    return max((math.prod(max(size, 1) for size in shape) for shape in shapes), default=0)
 
 
 def _tensors(message: Any, onnx: Any) -> Iterator[Any]:

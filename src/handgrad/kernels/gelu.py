@@ -76,7 +76,7 @@ class GELU:
             (np.multiply, (m, P / math.sqrt(2), t)),
             (np.add, (t, 1, t)),
             (np.divide, (1, t, t)),
-            (np.multiply, (z, z, e)),
+            (_square, (z, e)),
             (np.multiply, (e, -0.5, e)),
             (np.exp, (e, e)),
             (np.multiply, (t, a5, h)),
@@ -106,6 +106,12 @@ class GELU:
             (np.add, (h, 0.5, h)),  # Φ(z)
             (np.add, (h, e, slope)),
         ]
+
+
+def _square(z: Array, out: Array) -> None:
+    """z², or infinity, of which e^(-z²/2) is the 0 that it should be."""
+    with np.errstate(over="ignore"):
+        np.multiply(z, z, out=out)
 
 
 def _both(z: Array) -> tuple[Array, Array]:

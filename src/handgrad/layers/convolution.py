@@ -18,6 +18,10 @@ from handgrad.layers.layer import Layer
 __all__ = ["Convolution"]
 
 
+MOST = 1 << 31
+"""So many numbers one image may become: 8 GB in float32."""
+
+
 @dataclass(frozen=True)
 class Convolution(Layer):
     """``y = patches(x) W + b``: ``channels`` filters of ``kernel`` pixels; see `calculus.convolve`.
@@ -78,6 +82,12 @@ class Convolution(Layer):
             output_size(height, self.kernel[0], self.stride, rows, self.dilation),
             output_size(width, self.kernel[1], self.stride, columns, self.dilation),
         )
+        zeros = (height + sum(rows)) * (width + sum(columns)) * shape[2]
+        if (most := max(zeros, math.prod(size) * self.channels)) > MOST:
+            raise RecipeError(
+                f"{self}: found {most:,} numbers for one image of {height}x{width}, the zeros "
+                f"around it among them; expected at most {MOST:,}"
+            )
         if min(size) < 1:
             raise RecipeError(
                 f"{self}: found images of {height}x{width}, on which its kernel of "

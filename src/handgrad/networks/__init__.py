@@ -4,6 +4,7 @@ Training changes a network's vector; storage saves a model; every face that pred
 `Model`.
 """
 
+from handgrad.networks.memory import check_memory, machine_memory, needed_memory
 from handgrad.networks.model import Model, Prediction
 from handgrad.networks.network import Draws, Gradient, Network
 from handgrad.networks.outputs import HowForward, InBatches, forward_by_the_book
@@ -21,7 +22,10 @@ __all__ = [
     "Network",
     "Prediction",
     "Views",
+    "check_memory",
     "forward_by_the_book",
     "layer_rows",
+    "machine_memory",
+    "needed_memory",
     "weighted_views",
 ]

@@ -12,6 +12,7 @@ from handgrad.arrays import Array, Layout, Shape
 from handgrad.calculus.normalization import Total
 from handgrad.errors import RecipeError
 from handgrad.layers import Layer, backward_through, forward_through
+from handgrad.networks.memory import check_memory
 from handgrad.networks.outputs import InBatches
 
 __all__ = ["Draws", "Gradient", "Network"]
@@ -59,6 +60,8 @@ class Network:
         self.architecture = tuple(architecture)
         self.shapes = self.shapes_of(self.architecture, input_shape)
         self.layout = self.planned(self.architecture, input_shape)
+        if vector is None:
+            check_memory(self.layout.size, self.shapes, np.dtype(dtype).itemsize)
         self.vector = np.zeros(self.layout.size, dtype) if vector is None else vector
         if self.vector.shape != (self.layout.size,):
             raise RecipeError(

@@ -107,6 +107,8 @@ class Statistics(Step):
         mean = total(np.sum([part.size * part.mean for part in self.parts], axis=0)) / self.M
         squares = [p.squares + p.size * (p.mean - mean) ** 2 for p in self.parts]
         self.mean, self.variance = mean, total(np.sum(squares, axis=0)) / self.M
+        beyond = self.variance > np.finfo(self.params.mean.dtype).max
+        self.variance[beyond] = np.nan  # as by the book
         self.deviation = np.sqrt(self.variance + layer.epsilon)
         self.gain = (self.params.scale if layer.scale else 1) / self.deviation
         offset = self.params.offset if layer.offset else 0

@@ -17,11 +17,13 @@ from handgrad.layers import Layer
 from handgrad.losses import Loss
 from handgrad.networks import Model, Network
 from handgrad.storage.tensors import read_tensors, write_tensors
-from handgrad.tables import from_table, to_table
+from handgrad.tables import MOST, from_table, to_table
 
 __all__ = ["FORMAT", "load_model", "save_model"]
 
 FORMAT = 1
+UNUSABLE = (TypeError, ValueError, OverflowError, MemoryError, RecursionError, AttributeError)
+"""What values of another kind than was expected lead to."""
 
 
 def save_model(model: Model, path: str | os.PathLike[str]) -> None:
@@ -63,7 +65,7 @@ def load_model(path: str | os.PathLike[str]) -> Model:
         raise
     except KeyError as error:
         raise DataError(path, f"metadata without {error}", expected) from None
-    except (HandgradError, TypeError, ValueError, OverflowError, MemoryError) as error:
+    except (HandgradError, *UNUSABLE) as error:
         raise DataError(path, f"metadata that cannot be used ({error})", expected) from None
 
 
@@ -73,6 +75,8 @@ def _built(table: dict[str, Any], tensors: dict[str, Any], path: str | os.PathLi
         isinstance(about.get(key, {}), dict) for key in ("recipe", "test")
     ):
         raise RecipeError("an 'about' that is no table of tables")
+    if len(table["architecture"]) > MOST:
+        raise RecipeError(f"{len(table['architecture']):,} layers; expected at most {MOST:,}")
     architecture = tuple(
         from_table(Layer, layer, f"architecture.{i}")
         for i, layer in enumerate(table["architecture"])

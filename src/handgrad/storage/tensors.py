@@ -37,12 +37,16 @@ def write_tensors(
     ------
     HandgradError : it cannot be written; an older file stays as it was
     """
+    from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
     # The format takes the bytes as they lie: a view that is not contiguous would be saved wrongly.
     lying = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
     with written(path) as beside:
-        save_file(lying, beside, metadata={KEY: canonical(table)})
+        try:
+            save_file(lying, beside, metadata={KEY: canonical(table)})
+        except SafetensorError as error:  # a full disk, in its own words
+            raise OSError(0, str(error)) from None
 
 
 def read_tensors(

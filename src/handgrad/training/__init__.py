@@ -5,6 +5,7 @@ Experiments and the command line loop over what it yields; it writes no file and
 """
 
 from handgrad.training.calibration import Calibration, calibration
+from handgrad.training.diagnosis import Diagnosis, HowDiagnosed, diagnose
 from handgrad.training.explanation import (
     Contribution,
     contribution,
@@ -36,6 +37,8 @@ __all__ = [
     "Calibration",
     "ClassScore",
     "Contribution",
+    "Diagnosis",
+    "HowDiagnosed",
     "HowGradient",
     "Report",
     "Snapshots",
@@ -49,6 +52,7 @@ __all__ = [
     "class_scores",
     "confusion_matrix",
     "contribution",
+    "diagnose",
     "fit",
     "in_coordinates",
     "in_groups",

@@ -14,6 +14,7 @@ from handgrad.errors import NotFiniteError
 from handgrad.losses import Loss
 from handgrad.networks import Network
 from handgrad.optimizers import Averaging, Optimizer
+from handgrad.training.diagnosis import HowDiagnosed, diagnose, of_step
 from handgrad.training.gradient import HowGradient, by_the_book
 from handgrad.training.report import Report
 from handgrad.training.state import Seen, State
@@ -56,6 +57,7 @@ def fit(
     norms: bool | None = None,
     state: State | None = None,
     between: Callable[[], None] = lambda: None,
+    diagnosed: HowDiagnosed = diagnose,
 ) -> Generator[Report]:
     """Descend the loss, and say how it goes.
 
@@ -78,6 +80,7 @@ def fit(
     state : where to begin, from the start if None; kept up to date
     between : called where ``state`` and the network's vector are a place to go on from: before
         every step, and where the batches of an epoch end early
+    diagnosed : asked where a batch is not finite, once one was not
 
     Yields
     ------
@@ -85,12 +88,12 @@ def fit(
 
     Raises
     ------
-    NotFiniteError : the loss or a step is infinite or no number; the network keeps the weights that
+    NotFiniteError : the loss or a step is infinite or no number; the network keeps the numbers that
         it had before that step
     """
     norms = not batches.full if norms is None else norms
     state = state if state is not None else State()
-    descent = _Descent(network, loss, optimizer, averaging, gradient, seed, state)
+    descent = _Descent(network, loss, optimizer, averaging, gradient, seed, state, diagnosed)
     each = batches.steps_per_epoch
     descent.total = epochs * each
 
@@ -138,10 +141,12 @@ class _Descent:
         gradient: HowGradient,
         seed: int,
         state: State,
+        diagnosed: HowDiagnosed,
     ) -> None:
         self.network, self.loss, self.averaging = network, loss, averaging
-        self.how, self.seed, self.state = gradient, seed, state
+        self.how, self.seed, self.state, self.diagnosed = gradient, seed, state, diagnosed
         self.g, self.learned, self.random = network.gradient(), network.learned, network.random
+        self.gathered = network.vector[network.layout.learned :]
         self.chain = optimizer.chain(network.layout.places)
         if state.steps == 0:
             state.memory = self.chain.start(self.learned)
@@ -155,16 +160,25 @@ class _Descent:
         """Turn the gradient of a batch into the step that is due; the weights stay as they are."""
         network, g, t = self.network, self.g.vector, self.state.steps
         draws = network.draw(len(x), _generator(self.seed, t)) if self.random else None
+        gathered = self.gathered.copy()  # few numbers, which the forward pass writes
+        wrong = ""
         with np.errstate(over="ignore", invalid="ignore"):
             value, outputs = self.how(network, self.loss, x, labels, draws, self.g)
             if not math.isfinite(value):
-                raise NotFiniteError(t, epoch, f"the loss is {value}")
-            if measuring:
-                self.norms["weight_norms"] = self._norms(network.vector)
-                self.norms["gradient_norms"] = self._norms(g)
-            self.chain.apply(g, self.state.memory, self.learned, t, self.total)
-            if not math.isfinite(g @ g):
-                raise NotFiniteError(t, epoch, "the step that follows is not finite")
+                wrong = f"the loss is {value}"
+            else:
+                if measuring:
+                    self.norms["weight_norms"] = self._norms(network.vector)
+                    self.norms["gradient_norms"] = self._norms(g)
+                self.chain.apply(g, self.state.memory, self.learned, t, self.total)
+                if not math.isfinite(g @ g):
+                    wrong = "the step that follows is not finite"
+        if wrong:
+            self.gathered[...] = gathered
+            found = self.diagnosed(network, self.loss, x, labels, draws)
+            if not found.where and math.isfinite(value):
+                found = of_step(found, network, g)
+            raise NotFiniteError(t, epoch, wrong, *found)
         if measuring:
             self.norms["update_norms"] = self._norms(g)
         right = int(np.count_nonzero(self.loss.decide(outputs) == labels))

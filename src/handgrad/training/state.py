@@ -90,10 +90,14 @@ class State:
 
         Raises
         ------
-        KeyError, TypeError : something is missing, or is not what it should be
+        KeyError, TypeError, ValueError : something is missing, or is not what it should be
         """
-        state = State(int(table["steps"]), int(table["reports"]), seen=Seen(**table["seen"]))
+        counts = {name: table[name] for name in ("steps", "reports")}
+        _check(counts, dict.fromkeys(counts, 0))
+        _check(table["seen"], asdict(Seen()))
+        state = State(**counts, seen=Seen(**table["seen"]))
         if "best" in table:
+            _check(table["best"], {"accuracy": 0.0, "loss": 0.0, "since": 0})
             state.best = Best(**table["best"], weights=arrays["best"])
         for name, array in arrays.items():
             first, *path = name.split(".")
@@ -103,6 +107,17 @@ class State:
                     place = place.setdefault(part, {})
                 place[path[-1]] = array
         return state
+
+
+def _check(table: Mapping[str, Any], like: Mapping[str, float]) -> None:
+    """Refuse a table of other keys, of other kinds of numbers, or with a negative count."""
+    if table.keys() != like.keys():
+        raise KeyError(f"{sorted(table)} instead of {sorted(like)}")
+    for key, value in table.items():
+        if isinstance(value, bool) or not isinstance(value, int | type(like[key])):
+            raise TypeError(f"{key} = {value!r}")
+        if isinstance(like[key], int) and value < 0:
+            raise ValueError(f"{key} = {value}")
 
 
 def _flat(name: str, nested: Mapping[str, Any]) -> list[tuple[str, Array]]:
