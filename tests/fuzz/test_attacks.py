@@ -421,7 +421,55 @@ def test_hdf5_whose_texts_are_all_the_same_long_one(place):
     path.write_bytes(data)
     with h5py.File(path) as file:
         assert file["file_names"].asstr()[777] == "x" * 1_000_000
-    refused_hdf5(path, "'file_names' of more than .* letters")
+    refused_hdf5(path, r"'file_names' of 20,000,000,000 letters")
+
+
+@pytest.mark.parametrize("chunks", [None, (3,)])
+def test_hdf5_with_a_text_that_claims_four_gigabytes(chunks, place):
+    """The library asks for as much, and then finds less. Found by fuzzing."""
+    path = place / "a.h5"
+    with prepared(path) as file:
+        names = file.create_dataset("file_names", (4,), h5py.string_dtype(), chunks=chunks)
+        names[:] = ["a", "bc", "d", "e"]
+        at = names.id.get_chunk_info(0).byte_offset if chunks else names.id.get_offset()
+    assert hdf5.read_prepared(path).train.file_names == ("a", "bc", "d", "e")
+    data = bytearray(path.read_bytes())
+    assert data[at + 16 : at + 20] == b"\2\0\0\0"
+    data[at + 16 : at + 20] = b"\xff" * 4
+    path.write_bytes(data)
+    refused_hdf5(path, r"'file_names' of 4,294,967,298 letters")
+
+
+def test_hdf5_with_packed_texts_of_any_length(place):
+    """What they claim cannot be seen before the library has unpacked it."""
+    with prepared(place / "a.h5") as file:
+        kind = h5py.string_dtype()
+        file.create_dataset("file_names", data=list("abcd"), dtype=kind, compression="gzip")
+    refused_hdf5(place / "a.h5", "'file_names' packed")
+
+
+@pytest.mark.parametrize("libver", ["earliest", "latest"])
+@pytest.mark.parametrize("dense", [False, True])
+def test_hdf5_with_an_attribute_that_claims_four_gigabytes(libver, dense, place):
+    path = place / "a.h5"
+    text = json.dumps({"height": 2, "width": 2, "channels": 1})
+    with h5py.File(path, "w", libver=libver) as file, prepared(place / "b.h5") as other:
+        for name in other:
+            other.copy(name, file)
+        file.attrs["preparation"] = text
+        for i in range(20 * dense):  # then they are kept in another way
+            file.attrs[f"a{i}"] = i
+    assert hdf5.read_prepared(path).preparation == Preparation(2, 2, 1)
+    data = path.read_bytes()
+    length = len(text).to_bytes(4, "little")
+    heap = data.index(b"GCOL").to_bytes(8, "little")  # a length is followed by where the text is
+    places = [i for i in range(len(data)) if data[i : i + 12] == length + heap]
+    broken = [data[:i] + b"\xff" * 4 + data[i + 4 :] for i in places]
+    assert broken
+    for content in broken:
+        path.write_bytes(content)
+        told = "more letters" if libver == "earliest" else "more letters|damaged"  # by a checksum
+        refused_hdf5(path, told)
 
 
 def test_hdf5_in_whose_texts_the_library_goes_round_for_ever(place):
@@ -435,6 +483,15 @@ def test_hdf5_in_whose_texts_the_library_goes_round_for_ever(place):
     data[at + 8 : at + 16] = bytes(8)
     path.write_bytes(data)
     refused_hdf5(path, "a damaged heap of texts")
+
+
+@pytest.mark.parametrize("size", [0, 7, 8, 9, 15, 16, 40])
+def test_hdf5_that_ends_in_its_first_bytes(size, place):
+    """Found by fuzzing, in our own look at its heaps."""
+    path = place / "a.h5"
+    prepared(path).close()
+    path.write_bytes(path.read_bytes()[:size])
+    refused_hdf5(path, "cannot be read")
 
 
 def test_hdf5_of_heaps_in_heaps_in_heaps(place):
@@ -601,7 +658,7 @@ def test_names_with_a_nul(place):
 
 
 def test_a_class_for_every_image(place):
-    """100,000 classes: each is looked up, not looked for among all others, which took 12 s."""
+    """100,000 classes: each is looked up, not looked for among all others, which took minutes."""
     rows = "".join(f"{i}.png,class {i}\n" for i in range(100_000))
     (place / "list.csv").write_text("file,label\n" + rows)
     begun_at = time.process_time()

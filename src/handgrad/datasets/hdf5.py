@@ -33,7 +33,6 @@ gzip in gzip unpacks to a million times its size."""
 HEAP = b"GCOL\1\0\0\0"
 
 PARTS = 100
-AT_ONCE = 64
 
 CATS = ("train_catvnoncat.h5", "test_catvnoncat.h5")
 
@@ -148,6 +147,8 @@ def _check_heaps(path: Path) -> None:
             start = max(512, 2 * start)
             if start >= len(data):
                 return  # which the library says
+        if len(data) < start + 16:
+            return  # truncated, says the library
         sizes = (
             data[start + 13 : start + 15] if data[start + 8] < 2 else data[start + 9 : start + 11]
         )
@@ -205,9 +206,41 @@ def _attribute(file: Any, path: Path, name: str) -> Any:
     if name not in set(file.attrs):
         return None
     attribute = file.attrs.get_id(name)
-    if attribute.shape != () or h5py.check_string_dtype(attribute.dtype) is None:
+    kind = h5py.check_string_dtype(attribute.dtype)
+    if attribute.shape != () or kind is None:
         raise DataError(path, f"an attribute {name!r} that is no text", "one text")
+    lengths = [attribute.dtype.itemsize] if kind.length else _attached(path, name)
+    size = path.stat().st_size
+    if not lengths or max(lengths) > size:
+        found = f"an attribute {name!r} of more letters than the file holds"
+        raise DataError(path, found, f"at most {size:,}")
     return file.attrs[name]
+
+
+def _attached(path: Path, name: str) -> list[int]:
+    """The length that each attribute of this name says its text has, before the library trusts it.
+
+    An attribute is a version, a byte, the sizes of its name, kind and shape (2 bytes each), in
+    version 3 another byte, these three, padded to 8 bytes in version 1, and the text's length.
+
+    Source: HDF5 File Format Specification, IV.A.2.m The Attribute Message.
+    """
+    word, lengths = name.encode() + b"\0", []
+    with (
+        path.open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
+    ):
+        at = data.find(word)
+        while at >= 0:
+            for version, before, pad in ((1, 8, 8), (2, 8, 1), (3, 9, 1)):
+                start = max(0, at - before)
+                head = data[start : start + 8]
+                sizes = struct.unpack("<HHH", head[2:].ljust(6, b"\0"))
+                if head[:1] == bytes([version]) and sizes[0] == len(word):
+                    end = at + sum(-(-size // pad) * pad for size in sizes)
+                    lengths.append(int.from_bytes(data[end : end + 4], "little"))
+            at = data.find(word, at + 1)
+    return lengths
 
 
 def _numbers(file: Any, path: Path, name: str, dimensions: int, kinds: str) -> NDArray[Any]:
@@ -227,17 +260,32 @@ def _texts(file: Any, path: Path, name: str) -> tuple[str, ...]:
     if h5py.check_string_dtype(content.dtype) is None or len(content.shape) != 1:
         found = f"{name!r} of shape {content.shape} and dtype {content.dtype}"
         raise DataError(path, found, "one dimension of texts")
-    texts: list[str] = []
-    known = h5py.check_string_dtype(content.dtype)
-    assert known is not None  # or it would have been refused
-    packed = known.length is not None  # texts of any length lie in the file as they are
-    held, most = 0, (GREATEST_RATIO if packed else 1) * path.stat().st_size
-    for start in range(0, len(content), AT_ONCE):  # all of them may be the same, very long one
-        texts.extend(content.asstr("utf-8")[start : start + AT_ONCE])
-        held += sum(map(len, texts[start:]))
-        if held > most:
-            raise DataError(path, f"{name!r} of more than {most:,} letters", "what the file holds")
-    return tuple(texts)
+    kind = h5py.check_string_dtype(content.dtype)
+    if kind is not None and kind.length is None:
+        _check_lengths(content, path, name)
+    return tuple(content.asstr("utf-8")[()])
+
+
+def _check_lengths(content: Any, path: Path, name: str) -> None:
+    """Refuse texts that are together longer than the file: they may all be the same one.
+
+    Each is a length of 4 bytes, an address of 8 and a number of 4. The library would ask for as
+    much memory as the length says, and copy the text that is there.
+    """
+    places = [(content.id.get_offset(), len(content))]
+    if content.chunks is not None:
+        chunks = map(content.id.get_chunk_info, range(content.id.get_num_chunks()))
+        places = [(chunk.byte_offset, chunk.size // 16) for chunk in chunks]
+    if content.id.get_create_plist().get_nfilters() or None in (place for place, _ in places):
+        raise DataError(path, f"{name!r} packed", "texts as they are, or of a fixed length")
+    total, size = 0, path.stat().st_size
+    with path.open("rb") as file:
+        for place, count in places:
+            file.seek(place)
+            said = np.frombuffer(file.read(16 * count), dtype="<u4")
+            total += int(said[::4].sum(dtype=np.uint64))
+    if total > size:
+        raise DataError(path, f"{name!r} of {total:,} letters", f"at most {size:,}, the file's")
 
 
 def _preparation(path: Path, made: Any, images: NDArray[Any]) -> Preparation:
