@@ -113,6 +113,16 @@ def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("handgrad.experiments.drawn.draw_pictures", lambda *_: None)
 
 
+@pytest.fixture
+def no_pictures_beside(tmp_path_factory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same in the processes that a test begins: Python looks for this module when it starts."""
+    folder = tmp_path_factory.mktemp("beside")
+    (folder / "sitecustomize.py").write_text(
+        "from handgrad.experiments import drawn\ndrawn.draw_pictures = lambda *_: None\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(folder), prepend=os.pathsep)
+
+
 class Hostile(NamedTuple):
     """A folder with everything that a folder of photographs was ever seen to hold.
 

@@ -24,6 +24,7 @@ from handgrad.cli.predict import predict
 from handgrad.cli.prepare import prepare
 from handgrad.cli.report import report
 from handgrad.cli.rerun import rerun
+from handgrad.cli.sweep import sweep
 from handgrad.cli.train import train
 from handgrad.cli.verify import verify
 from handgrad.errors import HandgradError
@@ -53,7 +54,7 @@ def handgrad() -> None:
 
 COMMANDS = (
     inspect, train, evaluate, predict, report, picture, film, export, parity, prepare, verify,
-    rerun, bench, summary, recipes, datasets,
+    rerun, sweep, bench, summary, recipes, datasets,
 )  # fmt: skip
 for command in COMMANDS:
     handgrad.add_command(command)

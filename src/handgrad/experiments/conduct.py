@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +162,7 @@ def resume(
     checkpoint_every: str = "2m",
     report: bool = False,
     viewer: Viewer | None = None,
+    experiment_of: Callable[..., Experiment] = Experiment,
 ) -> Run:
     """Go on with a training that was interrupted, to the same bits as without the interruption.
 
@@ -172,6 +173,7 @@ def resume(
     ----------
     run : its folder
     verify, checkpoint_every, report, viewer : as for `train`
+    experiment_of : makes an experiment of a recipe's table; a sweep's has no test part
 
     Raises
     ------
@@ -191,7 +193,8 @@ def resume(
             return ended
         with Lock(unfinished, viewer.note) as lock:
             swept(folder)
-            experiment = Experiment(read_recipe(unfinished / RECIPE), progress=viewer.loading)
+            table = read_recipe(unfinished / RECIPE)
+            experiment = experiment_of(table, progress=viewer.loading)
             if (unfinished / CHECKPOINT).exists():
                 for difference in restore(experiment, unfinished / CHECKPOINT):
                     viewer.note(

@@ -8,10 +8,14 @@ import os
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from handgrad.networks import Network
+from handgrad.errors import HandgradError
+from handgrad.networks import ForwardOn, Network
 from handgrad.plans import is_planned
 
-__all__ = ["Threads", "answering", "cores", "limited", "threads_for"]
+__all__ = ["CORES", "Threads", "answering", "cores", "limited", "threads_for"]
+
+CORES = "HANDGRAD_CORES"
+"""Processes that share a machine are told so how many of its cores are theirs."""
 
 WORTH_SHARING = 3e7
 """Flops of a product above which a second thread gains more than it costs to meet."""
@@ -44,10 +48,20 @@ class Threads(NamedTuple):
 
 
 def cores() -> int:
-    """The cores that this process may use."""
+    """The cores that this process may use; no more than HANDGRAD_CORES says, where that is set.
+
+    Raises
+    ------
+    HandgradError : HANDGRAD_CORES is no number of 1 or more
+    """
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        found = len(os.sched_getaffinity(0))
+    else:
+        found = os.cpu_count() or 1
+    share = os.environ.get(CORES, "")
+    if share and not (share.isdecimal() and int(share)):
+        raise HandgradError(f"{CORES}: found {share!r}; expected a number of cores, 1 or more")
+    return min(found, int(share or found))
 
 
 def threads_for(network: Network, batch: int, available: int, asked: int | None = None) -> Threads:
@@ -84,6 +98,8 @@ def answering(network: Network, images: int) -> Iterator[None]:
     """Within the block the network answers about so many images with the threads that suit it, each
     batch as it was handed in."""
     threads, before = threads_for(network, images, cores()), network.how_outputs
+    if isinstance(before.forward, ForwardOn):
+        threads = Threads()
     network.how_outputs = dataclasses.replace(before, threads=threads.shards)
     try:
         with limited(threads.blas):

@@ -22,6 +22,7 @@ from handgrad.pictures.reliability import reliability
 from handgrad.pictures.saving import check_ending, save
 from handgrad.pictures.scoreboard import scoreboard
 from handgrad.pictures.sizes import image_sizes
+from handgrad.pictures.sweep import sweep_picture
 from handgrad.pictures.weights import activations, first_weights, weight_matrices
 
 __all__ = [
@@ -65,6 +66,7 @@ __all__ = [
     "save_mp4",
     "scoreboard",
     "stills",
+    "sweep_picture",
     "thumbnail",
     "update_ratio",
     "weight_matrices",
