@@ -85,6 +85,9 @@ def table(results: list[dict[str, Any]]) -> str:
         works.setdefault(row["work"], []).append(row)
     for work, rows in works.items():
         for row in rows:
+            if why := row.get("not_measured"):
+                lines.append(f"| `{work}` | {row['rival']} | not measured: {why}{' |' * 7}\n")
+                continue
             first = f"`{work}`, {row['threads']} thread{'s'[: row['threads'] > 1]}"
             part = "" if row["rival_part"] == 1 else f", 1/{1 / row['rival_part']:.0f} of it"
             cells = [
@@ -102,11 +105,17 @@ def table(results: list[dict[str, Any]]) -> str:
     lines.append("\n")
     for work, rows in works.items():
         row = rows[0]
+        if "not_measured" in row:
+            lines.append(f"- `{work}`: {row['about']}.\n")
+            continue
         lines.append(f"- `{work}`: {row['about']}; ms per {row['per']}; data {row['data']}.\n")
-    row = results[0]
+    measured = [row for row in results if "not_measured" not in row]
+    if not measured:
+        return "".join(lines)
+    row = measured[0]
     versions = ", ".join(f"{name} {version}" for name, version in row["versions"].items())
     lines.append(
-        f"\nMedians of {min(r['rounds'] for r in results)} rounds or more, on {row['cpu']}, "
+        f"\nMedians of {min(r['rounds'] for r in measured)} rounds or more, on {row['cpu']}, "
         f"{row['cores']} cores, {row['system']}, {row['date']}: {versions}. "
         + ("Ours by the book. " if row["reference"] else "")
         + "What was missed, and where its time goes: `docs/fast.md`.\n"

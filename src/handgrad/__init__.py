@@ -21,7 +21,16 @@ if TYPE_CHECKING:
     from handgrad.datasets import Batches, Dataset, Preparation, load
     from handgrad.errors import HandgradError
     from handgrad.estimators import ImageClassifier, LogisticImageClassifier
-    from handgrad.experiments import Experiment, Recipe, Run, evaluate, inspect, rerun, train
+    from handgrad.experiments import (
+        Experiment,
+        Recipe,
+        Run,
+        evaluate,
+        inspect,
+        rerun,
+        sweep,
+        train,
+    )
     from handgrad.export import parity, save_onnx, save_torch
     from handgrad.layers import (
         ELU,
@@ -64,7 +73,16 @@ _ROOMS = {
     "datasets": ["datasets", "Batches", "Dataset", "Preparation", "load"],
     "errors": ["HandgradError"],
     "estimators": ["ImageClassifier", "LogisticImageClassifier"],
-    "experiments": ["Experiment", "Recipe", "Run", "evaluate", "inspect", "rerun", "train"],
+    "experiments": [
+        "Experiment",
+        "Recipe",
+        "Run",
+        "evaluate",
+        "inspect",
+        "rerun",
+        "sweep",
+        "train",
+    ],
     "export": ["parity", "save_onnx", "save_torch"],
     "layers": [
         "layers",

@@ -86,6 +86,7 @@ class NotFiniteError(HandgradError):
     ----------
     images : the places of the batch's images in the training part, where that is known
     files : their files, where they have any
+    repeat : the seed, if it happened to a repeat of the training with another seed
 
     >>> error = NotFiniteError(12, 0, "the loss is nan", "the output", "2 dense", rows=(1,))
     >>> error.files = ("a.png", "b.png")
@@ -116,11 +117,13 @@ A smaller learning rate, or clip_norm in [optimizer], usually helps
         self.largest = dict(largest or {})
         self.images: tuple[int, ...] = ()
         self.files: tuple[str, ...] = ()
+        self.repeat: int | None = None
 
     def __str__(self) -> str:
+        whose = "" if self.repeat is None else f" of the repeat with seed {self.repeat}"
         said = [
-            f"step {self.step} (epoch {self.epoch}): {self.what}; the training stopped there and "
-            "kept the last finite weights"
+            f"step {self.step} (epoch {self.epoch}){whose}: {self.what}; the training stopped "
+            "there and kept the last finite weights"
         ]
         if self.where:
             said.append(

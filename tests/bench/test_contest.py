@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import runpy
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
-from handgrad.bench import RIVALS, Refused, Row, Skipped, contest, measured_where
+from handgrad.bench import RIVALS, Refused, Row, Skipped, Unmeasured, contest, measured_where
 from handgrad.bench.contest import difference
 from handgrad.bench.memory import Memory
 from handgrad.bench.rivals import NotMeantError, SkippedError, rival
@@ -145,6 +148,29 @@ def test_a_work_that_is_not_there_yet_is_told(work):
     assert str(found) == "tiny: the work is skipped: there is no such recipe yet"
 
 
+def test_a_work_for_a_card_that_is_not_there_has_its_row(monkeypatch):
+    """In words, as JSON and in the README's table: nobody takes it for forgotten."""
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    card, known = WORKS["convolution-cuda"], {"cpu": "abacus"}
+    (row,) = contest([card], rivals=RIVALS, where=known)
+    assert isinstance(row, Unmeasured)
+    assert str(row) == "not measured: no CUDA device"
+    assert row.brief() == {
+        "work": "convolution-cuda", "rival": "pytorch cuda", "ours_ms": None, "rival_ms": None,
+        "ratio": None, "floor_ms": None, "not_measured": "no CUDA device",
+    }  # fmt: skip
+    assert "found no CuPy" in row.table()["found"]
+    assert list(contest([card], rivals=["tutorial"])) == []
+    file = Path(__file__).parents[2] / "benchmarks/table.py"
+    table = runpy.run_path(str(file))["table"]
+    said = table([row.table()])
+    assert (
+        "| `convolution-cuda` | pytorch cuda | not measured: no CUDA device | | | | | | |\n" in said
+    )
+    (whole,) = contest([WORKS["lines"]], rounds=1, rivals=["tutorial"], where=measured_where())
+    assert "| tutorial |" in table([whole.table(), row.table()])
+
+
 def test_an_interrupt_leaves_what_there_is(work):
     laps = []
 
@@ -220,7 +246,7 @@ def test_every_work_says_what_it_is():
     wanted = {
         "lines", "mnist-dense", "mnist-mlp", "airplane-bike", "convolution-step",
         "convolution-32", "convolution-64", "convolution-128", "cifar10-step", "predict-one",
-        "predict-many", "start",
+        "predict-many", "start", "convolution-cuda",
     }  # fmt: skip
     assert set(WORKS) == wanted
     assert all(work.about and work.per and work.name == name for name, work in WORKS.items())

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from handgrad.bench import Refused, Row, Skipped
+from handgrad.bench import Refused, Row, Skipped, Unmeasured
 from handgrad.bench.works import WORKS
 
 KEYS = {"work", "rival", "ours_ms", "rival_ms", "ratio", "floor_ms"}
@@ -72,6 +72,18 @@ def test_in_words(handgrad, told):
     assert notes[0] == "lines: 9-6-2; ms per step; data lines; 1 thread, 3 rounds"
     assert "timed for a part of the work" in notes[1]
     assert notes[-1] == "an abacus, 2 cores; numpy 2.0"
+
+
+def test_what_was_not_measured_is_said(handgrad, told):
+    row = Unmeasured("cards", "pytorch cuda", "no CUDA device", "no CuPy", "a step")
+    told(ROW, row)
+    assert "\ncards beside pytorch cuda: not measured: no CUDA device\n" in handgrad("bench").out
+    told(row)
+    assert handgrad("bench").out == "cards beside pytorch cuda: not measured: no CUDA device\n"
+    told(ROW, row)
+    said = handgrad("bench", "--json").json
+    assert said[1].keys() == KEYS | {"not_measured"}
+    assert said[1]["not_measured"] == "no CUDA device"
 
 
 def test_what_is_asked_is_handed_on(handgrad, told):

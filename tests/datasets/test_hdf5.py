@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import gc
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,9 +13,9 @@ import h5py
 import numpy as np
 import pytest
 
-from handgrad.datasets import Preparation, load
+from handgrad.datasets import OnDisk, Preparation, hdf5, load, on_disk
 from handgrad.datasets.hdf5 import read_prepared
-from handgrad.errors import DataError
+from handgrad.errors import DataError, HandgradError
 
 IMAGES = np.arange(4 * 3 * 2, dtype=np.uint8).reshape(4, 3, 2, 1)
 GOOD: dict[str, Any] = {
@@ -172,6 +175,156 @@ def test_what_is_no_hdf5_is_refused(tmp_path: Path, put: Callable[..., Path]) ->
     whole = put().read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(DataError, match=r"b\.h5: found "):
+        read_prepared(path)
+
+
+FLOATS = IMAGES / 255
+STORED: dict[str, tuple[np.ndarray, dict[str, Any], bool]] = {
+    "bytes": (IMAGES, {}, True),
+    "float32": (FLOATS.astype("<f4"), {}, True),
+    "float64, big-endian": (FLOATS.astype(">f8"), {}, True),
+    "chunks": (IMAGES, {"chunks": (3, 2, 2, 1)}, False),
+    "gzip": (IMAGES, {"chunks": (1, 3, 2, 1), "compression": "gzip", "shuffle": True}, False),
+    "floats in chunks": (FLOATS.astype(">f4"), {"chunks": (2, 3, 1, 1)}, False),
+}
+
+
+@pytest.mark.parametrize("kind", STORED)
+@pytest.mark.parametrize("block", [0, 1024], ids=["", "behind a block of the user's"])
+def test_many_images_stay_on_disk_and_are_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_cache: Path, kind: str, block: int
+) -> None:
+    images, how, where_they_lie = STORED[kind]
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w", userblock_size=block) as file:
+        for name, content in (GOOD | {"images": None}).items():
+            if content is not None:
+                file[name] = content
+        file["split"] = ["test", "train", "train", "train"]
+        file.create_dataset("images", data=images, **how)
+    plain = read_prepared(path)
+    monkeypatch.setattr(hdf5, "IN_MEMORY", 0)
+    monkeypatch.setattr(on_disk, "IMAGES", 2)  # so that there are two pieces
+    if where_they_lie:
+        monkeypatch.setattr(hdf5, "_unpacked", None)
+    before = set(own_cache.iterdir())
+    lazy = read_prepared(path)
+    for dataset, whole in ((lazy.train, plain.train), (lazy.test, plain.test)):
+        assert dataset is not None
+        assert whole is not None
+        assert isinstance(dataset.images, OnDisk)
+        assert dataset.images.dtype == whole.images.dtype
+        assert dataset.images[:].dtype.isnative
+        assert dataset.fingerprint() == whole.fingerprint()
+    assert lazy.preparation == plain.preparation
+    assert set(own_cache.iterdir()) == before
+
+
+def test_numbers_of_seven_bits_are_not_taken_for_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, put: Callable[..., Path]
+) -> None:
+    """They lie in bytes, one bit further up than they are: the library must read them."""
+    path = put(images=None)
+    seven = h5py.h5t.STD_U8LE.copy()
+    seven.set_precision(7)
+    seven.set_offset(1)
+    with h5py.File(path, "a") as file:
+        space = h5py.h5s.create_simple(IMAGES.shape)
+        made = h5py.h5d.create(file.id, b"images", seven, space)
+        made.write(h5py.h5s.ALL, h5py.h5s.ALL, IMAGES)
+        assert made.get_offset() is not None
+    monkeypatch.setattr(hdf5, "IN_MEMORY", 0)
+    np.testing.assert_array_equal(read_prepared(path).train.images[:], IMAGES)
+
+
+def test_images_that_were_never_written_are_what_the_library_says(
+    monkeypatch: pytest.MonkeyPatch, put: Callable[..., Path]
+) -> None:
+    path = put(images=None)
+    with h5py.File(path, "a") as file:
+        file.create_dataset("images", IMAGES.shape, "u1", fillvalue=7)
+    monkeypatch.setattr(hdf5, "IN_MEMORY", 0)
+    assert (read_prepared(path).train.images[:] == 7).all()
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, 1.5])
+def test_a_number_that_cannot_be_is_found_on_disk(
+    monkeypatch: pytest.MonkeyPatch, put: Callable[..., Path], bad: float
+) -> None:
+    images = FLOATS.copy()
+    images[3, 1, 1, 0] = bad
+    path = put(images=images)
+    with pytest.raises(DataError) as plain:
+        read_prepared(path)
+    monkeypatch.setattr(hdf5, "IN_MEMORY", 0)
+    monkeypatch.setattr(on_disk, "IMAGES", 2)
+    with pytest.raises(DataError) as lazy:
+        read_prepared(path)
+    assert str(lazy.value) == str(plain.value)
+
+
+def test_a_file_that_ends_within_its_images_is_refused(
+    monkeypatch: pytest.MonkeyPatch, put: Callable[..., Path]
+) -> None:
+    """Reading behind the end of a mapped file would end the process."""
+    path = put(images=np.zeros((1000, 8, 8, 1), np.uint8), labels=np.zeros(1000, int))
+    whole = path.read_bytes()
+    monkeypatch.setattr(hdf5, "IN_MEMORY", 0)
+    with h5py.File(path) as file:
+        end = file["images"].id.get_offset() + 64_000
+    path.write_bytes(whole[: end - 1])
+    with pytest.raises(DataError, match=r"a\.h5: found "):
+        read_prepared(path)
+
+
+def test_unpacked_images_leave_no_file_and_no_handle(
+    monkeypatch: pytest.MonkeyPatch, put: Callable[..., Path]
+) -> None:
+    path = put(images=None)
+    with h5py.File(path, "a") as file:
+        file.create_dataset("images", data=IMAGES, compression="gzip")
+    monkeypatch.setattr(hdf5, "IN_MEMORY", 0)
+    handles = Path("/proc/self/fd")
+    if not handles.exists():
+        pytest.skip("/proc is Linux's")
+    read_prepared(path)
+    gc.collect()
+    before = len(os.listdir(handles))
+    for _ in range(3):
+        read_prepared(path)
+    gc.collect()
+    assert len(os.listdir(handles)) == before
+
+
+class Full:
+    """A file on a disk that is full."""
+
+    def __enter__(self) -> Full:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def write(self, _: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_no_room_to_unpack_is_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, put: Callable[..., Path], tmp_path: Path
+) -> None:
+    path = put(images=None)
+    with h5py.File(path, "a") as file:
+        file.create_dataset("images", data=IMAGES, chunks=(1, 3, 2, 1))
+    monkeypatch.setattr(hdf5, "IN_MEMORY", 0)
+    with monkeypatch.context() as patch:
+        patch.setattr("tempfile.TemporaryFile", lambda **_: Full())
+        with pytest.raises(
+            HandgradError, match=r"a\.h5: found packed images, and no room .* .No spa"
+        ):
+            read_prepared(path)
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("HANDGRAD_CACHE", str(tmp_path / "file"))
+    with pytest.raises(HandgradError, match=r"no room to unpack them in .*file \("):
         read_prepared(path)
 
 

@@ -89,6 +89,20 @@ def test_without_files_the_places_are_named(tmp_path):
     assert error.largest["the images"] == 1  # black and white, 0..1
 
 
+def test_a_repeat_is_told_from_the_training_itself(tmp_path, monkeypatch):
+    repeat = Experiment.repeat
+
+    def broken(self, seed):
+        again = repeat(self, seed)
+        again.network.vector[...] = 1e300
+        return again
+
+    monkeypatch.setattr(Experiment, "repeat", broken)
+    error = failed("lines", {"training.epochs": 5, "repeats.seeds": [3]}, tmp_path / "r")
+    assert error.repeat == 3
+    assert str(error).startswith("step 0 (epoch 0) of the repeat with seed 3: the loss is ")
+
+
 def test_in_the_span_of_the_inputs_it_is_told_of_the_inputs():
     from handgrad.experiments import read_recipe, with_settings
 

@@ -1,6 +1,7 @@
 """First values: their distribution, its bounds, and the order of draws."""
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from handgrad.layers import (
     Whitening,
     Zeros,
 )
+from handgrad.layers import initial as drawing
 from handgrad.networks import Network
 from handgrad.tables import members
 
@@ -240,3 +242,26 @@ def test_offsets_of_one_input_stay_as_they_were_drawn():
     generator = np.random.default_rng(7)
     generator.normal(size=(6, 9))
     np.testing.assert_array_equal(params.b, generator.normal(size=6))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("initial", [initial for initial, _ in VARIANCES] + [Dirac()], ids=str)
+def test_in_pieces_they_are_the_numbers_drawn_at_once(monkeypatch, initial, dtype):
+    """Three neurons at a time, and a last piece of one; the stream goes on where it would."""
+    monkeypatch.setattr(drawing, "AT_ONCE", 3 * 11 + 5)
+    at_once, in_pieces = np.random.default_rng(3), np.random.default_rng(3)
+    W = np.full((11, 7), np.nan, dtype)
+    initial.write(W, in_pieces)
+    np.testing.assert_array_equal(W, initial.draw(11, 7, at_once).T.astype(dtype))
+    assert in_pieces.random() == at_once.random()
+
+
+def test_first_values_take_little_besides_the_vector():
+    """4 million numbers: 16 MB; in float64 all at once, and scaled, they would take 64."""
+    network = Network((Dense(2000),), (2000,))
+    tracemalloc.start()
+    network.initialize(np.random.default_rng(0))
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 20e6
+    assert network.params[0].W.std() == pytest.approx(1 / math.sqrt(2000), rel=0.01)

@@ -4,7 +4,7 @@ Works are timed through the product's own entrances, after the numbers of all si
 equal; floors are their bare matrix products. The command line and `benchmarks/` call it.
 """
 
-from handgrad.bench.contest import Refused, Row, Skipped, contest
+from handgrad.bench.contest import Refused, Row, Skipped, Unmeasured, contest
 from handgrad.bench.environment import measured_where
 from handgrad.bench.memory import weigh
 from handgrad.bench.rivals import RIVALS
@@ -16,6 +16,7 @@ __all__ = [
     "Refused",
     "Row",
     "Skipped",
+    "Unmeasured",
     "chosen",
     "contest",
     "measured_where",

@@ -11,17 +11,18 @@ from typing import Any
 
 import numpy as np
 
-from handgrad.arrays import Array
+from handgrad.arrays import Array, device_name
 from handgrad.bench.floor import floor
 from handgrad.bench.memory import Memory
 from handgrad.bench.ours import ours
 from handgrad.bench.problems import Problem, Side
-from handgrad.bench.rivals import RIVALS, NotMeantError, SkippedError, rival
+from handgrad.bench.rivals import DEVICES, RIVALS, NotMeantError, SkippedError, rival
 from handgrad.bench.threads import held
 from handgrad.bench.works import Work
+from handgrad.errors import HandgradError
 from handgrad.experiments import cores
 
-__all__ = ["Refused", "Row", "Skipped", "contest", "difference"]
+__all__ = ["Refused", "Row", "Skipped", "Unmeasured", "contest", "difference"]
 
 Rival = Callable[[str, Problem, int], Side]
 Weigh = Callable[[str, str, int, bool], Memory | None]
@@ -104,6 +105,35 @@ class Row:
         return table | where
 
 
+@dataclass(frozen=True)
+class Unmeasured:
+    """The row of a work that needs another machine, so that nobody takes it for forgotten.
+
+    Parameters
+    ----------
+    why : in a word or two; what was found, more closely, is ``found``
+    """
+
+    work: str
+    rival: str
+    why: str
+    found: str
+    about: str
+    where: dict[str, Any] = field(default_factory=dict)
+
+    def brief(self) -> dict[str, Any]:
+        """The keys of a `Row`, and what stands in the place of figures."""
+        figures = dict.fromkeys(("ours_ms", "rival_ms", "ratio", "floor_ms"))
+        return {"work": self.work, "rival": self.rival, **figures, "not_measured": self.why}
+
+    def table(self) -> dict[str, Any]:
+        """All of it as plain data."""
+        return self.brief() | {"found": self.found, "about": self.about} | self.where
+
+    def __str__(self) -> str:
+        return f"not measured: {self.why}"
+
+
 def difference(ours: Array, theirs: Array, origin: Array | float) -> tuple[float, float]:
     """How far apart two results are: relative to the change from the origin, and at most.
 
@@ -129,7 +159,7 @@ def contest(
     weigh: Weigh | None = None,
     where: dict[str, Any] | None = None,
     tell: Callable[[str], None] = lambda text: None,
-) -> Iterator[Row | Skipped]:
+) -> Iterator[Row | Skipped | Unmeasured]:
     """Let every work be done by us, by its floor and by every rival, in turn.
 
     An interrupt ends the rounds; what there is comes out first, and then the interrupt.
@@ -146,6 +176,13 @@ def contest(
     tell : told what is going on
     """
     for work in works:
+        asked = [name for name in rivals if DEVICES.get(name, "cpu") == work.device]
+        if missing := _missing(work):
+            for name in asked:
+                yield Unmeasured(
+                    work.name, name, "no CUDA device", missing, work.about, where or {}
+                )
+            continue
         try:
             problem = work.problem()
         except SkippedError as reason:
@@ -153,12 +190,23 @@ def contest(
             continue
         held_to = threads or work.threads(problem, cores())
         checked = _Checked(work, problem, held_to, reference, make)
-        for name in rivals:
+        for name in asked:
             tell(f"{work.name}: {name} is checked")
             if refusal := checked.admit(name):
                 yield refusal
         if checked.apart:
-            yield from checked.timed(rounds, weigh, where or {}, tell)
+            weighed = weigh if work.device == "cpu" else None  # a card's memory is another
+            card = {} if work.device == "cpu" else {"device": device_name(work.device)}
+            yield from checked.timed(rounds, weighed, (where or {}) | card, tell)
+
+
+def _missing(work: Work) -> str:
+    """What a work's device is missing here, in words; nothing where it is there."""
+    try:
+        device_name(work.device)
+    except HandgradError as error:
+        return str(error)
+    return ""
 
 
 class _Checked:

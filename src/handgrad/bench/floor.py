@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from handgrad.arrays import Array, Shape
+from handgrad.arrays import Array, Shape, at_once, on_device, on_host
 from handgrad.bench.ours import Process
 from handgrad.bench.problems import Answers, Descent, Passes, Problem, Side, Start
 from handgrad.calculus.convolution import PATCHES
@@ -21,8 +21,12 @@ Product = tuple[int, int, int, int]
 """Rows M, inner K and columns O of ``(M, K) @ (K, O)``, and how often it is asked for."""
 
 
-def products(layers: Sequence[Layer], shape: Shape, batch: int) -> Iterator[Product]:
+def products(
+    layers: Sequence[Layer], shape: Shape, batch: int, most: int = PATCHES
+) -> Iterator[Product]:
     """The forward products of a batch; a convolution's are those of its patches, cache by cache.
+
+    ``most`` numbers of patches are multiplied at once.
 
     >>> list(products((Dense(128), Dense(10)), (28, 28, 1), 64))
     [(64, 784, 128, 1), (64, 128, 10, 1)]
@@ -34,29 +38,33 @@ def products(layers: Sequence[Layer], shape: Shape, batch: int) -> Iterator[Prod
         elif isinstance(layer, Convolution):
             inner = math.prod(layer.kernel) * shape[2]
             rows = after[0] * after[1]
-            together = min(batch, max(1, PATCHES // (rows * inner)))
+            together = min(batch, max(1, most // (rows * inner)))
             yield together * rows, inner, layer.channels, math.ceil(batch / together)
         elif isinstance(layer, Residual):
-            yield from products(layer.layers, shape, batch)
-            yield from products(layer.shortcut, shape, batch)
+            yield from products(layer.layers, shape, batch, most)
+            yield from products(layer.shortcut, shape, batch, most)
         shape = after
 
 
 class _Products:
-    """Every product of some batches, each with arrays of its own, made before."""
+    """Every product of some batches, each with arrays of its own, made before, beside ``like``."""
 
-    def __init__(self, network: Network, batches: Sequence[int], back: bool, to_input: bool):
+    def __init__(
+        self, network: Network, batches: Sequence[int], back: bool, to_input: bool, like: Array
+    ):
+        self.like = like
         self.calls: list[tuple[Array, Array, Array, int]] = []
         self.batches = batches
         self.by_batch: dict[int, list[tuple[Array, Array, Array, int]]] = {}
         for batch in set(batches):
             calls = self.by_batch.setdefault(batch, [])
-            found = products(network.architecture, network.shapes[0], batch)
+            most = at_once(like, PATCHES)
+            found = products(network.architecture, network.shapes[0], batch, most)
             for i, (M, K, O, times) in enumerate(found):
-                x, W, y = (np.ones(s, network.dtype) for s in ((M, K), (K, O), (M, O)))
+                x, W, y = (np.ones_like(like, shape=s) for s in ((M, K), (K, O), (M, O)))
                 calls.append((x, W, y, times))
                 if back:
-                    dy = np.ones((M, O), network.dtype)
+                    dy = np.ones_like(like, shape=(M, O))
                     calls.append((x.T, dy, np.empty_like(W), times))
                     if i or to_input:
                         calls.append((dy, W.T, np.empty_like(x), times))
@@ -70,6 +78,7 @@ class _Products:
                 for a, b, out, times in self.by_batch[batch]:
                     for _ in range(times):
                         np.matmul(a, b, out=out)
+        on_host(self.like[:1])  # waits for a card that is still at work
 
     def numbers(self) -> Array:
         return np.empty(0)
@@ -86,11 +95,14 @@ def floor(problem: Problem, threads: int) -> Side:
     if isinstance(problem, Descent):
         whole, rest = divmod(len(problem.labels), problem.batch)
         batches = [problem.batch] * whole + ([rest] if rest else [])
-        return _Products(problem.network, batches, back=True, to_input=False)
+        like = on_device(problem.network.vector, problem.device)
+        return _Products(problem.network, batches, back=True, to_input=False, like=like)
     if isinstance(problem, Answers):
         at_once = 1000  # as `Network.outputs` does
         whole, rest = divmod(len(problem.images), at_once)
         batches = [at_once] * whole + ([rest] if rest else [])
-        return _Products(problem.network, batches, back=False, to_input=False)
+        like = problem.network.vector
+        return _Products(problem.network, batches, back=False, to_input=False, like=like)
     assert isinstance(problem, Passes)
-    return _Products(problem.network, [len(problem.x)], back=True, to_input=True)
+    like = problem.network.vector
+    return _Products(problem.network, [len(problem.x)], back=True, to_input=True, like=like)

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from handgrad.arrays import Array
+from handgrad.arrays import Array, on_host
 from handgrad.bench.problems import Answers, Descent, Passes, Problem, Side, Start
 from handgrad.bench.reading import book_pass, how, passes
 from handgrad.bench.threads import environment
@@ -55,14 +55,15 @@ class _Descending:
     def __init__(self, problem: Descent, threads: int, reference: bool) -> None:
         given = problem.network
         self.problem, self.reference = problem, reference
-        self.network = Network(given.architecture, given.shapes[0], given.vector.copy())
+        own = Network(given.architecture, given.shapes[0], given.vector.copy())
+        self.network = own.on(problem.device)
         self.threads = threads
-        self.how = (
-            by_the_book if reference else how(self.network, problem.loss, problem.batch, threads)
-        )
+        book = reference or problem.device != "cpu"
+        self.how = by_the_book if book else how(own, problem.loss, problem.batch, threads)
 
     def restart(self) -> None:
-        self.network.vector[...] = self.problem.network.vector
+        given = self.problem.network.vector
+        self.network.vector[...] = np.asarray(given, like=self.network.vector)
 
     def run(self, repeats: int) -> None:
         p = self.problem
@@ -77,6 +78,7 @@ class _Descending:
         else:
             with limited(threads_for(self.network, p.batch, self.threads).blas):
                 self._fit(self.network, p.batches, repeats, self.how)
+        on_host(self.network.vector[:1])  # waits for a card that is still at work
 
     def _fit(self, network: Network, batches: Batches, epochs: int, how: HowGradient) -> None:
         p = self.problem
@@ -86,7 +88,7 @@ class _Descending:
             pass
 
     def numbers(self) -> Array:
-        return self.network.vector
+        return on_host(self.network.vector)
 
 
 class _Passing:

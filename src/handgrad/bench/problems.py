@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from handgrad.arrays import Array
+from handgrad.arrays import Array, Device
 from handgrad.datasets import Batches
 from handgrad.losses import Loss
 from handgrad.networks import Model, Network
@@ -39,6 +39,7 @@ class Descent:
     images, labels : (N, …) float, (N,) int
     batch_size : None for the full batch
     data : where the images are from, in a word
+    device : where every side computes; the images lie here, and go there batch by batch
     """
 
     network: Network
@@ -48,6 +49,7 @@ class Descent:
     labels: Array
     batch_size: int | None
     data: str = "random"
+    device: Device = "cpu"
 
     @property
     def batches(self) -> Batches:

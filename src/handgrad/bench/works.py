@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
 
-from handgrad.arrays import Array, Shape
+from handgrad.arrays import Array, Device, Shape
 from handgrad.bench.problems import Answers, Descent, Passes, Problem, Start
 from handgrad.bench.rivals.refusals import SkippedError
 from handgrad.datasets import catalogue, load, natural, numbers
@@ -39,6 +39,7 @@ class Work:
     tolerance : how far apart the numbers may be, as ‖theirs - ours‖ over ‖ours - first values‖. In
         float32 a ReLU or a maximum near a tie may fall to either side, and steps carry that on.
     largest : how far apart any one number may be, if that is asked for
+    device : where it is done
     """
 
     name: str
@@ -50,9 +51,12 @@ class Work:
     timed: int | None = None
     tolerance: float = 1e-3
     largest: float | None = None
+    device: Device = "cpu"
 
     def threads(self, problem: Problem, available: int) -> int:
         """The threads of every side: as many as we use for it."""
+        if self.device != "cpu":
+            return 1
         return threads_for(problem.network, problem.batch, available).total
 
 
@@ -135,8 +139,12 @@ def _airplane_bike() -> Problem:
     return Descent(network, recipe.loss, recipe.optimizer, x, labels, None, data)
 
 
-def _convolution_step() -> Problem:
+def _convolution_step() -> Descent:
     return descent(convolutional(), (32, 32, 3), 4 * 128, 128, SGD(learning_rate=0.01))
+
+
+def _on_cuda() -> Problem:
+    return replace(_convolution_step(), device="cuda")
 
 
 def _convolution(size: int, channels: int) -> Problem:
@@ -222,6 +230,10 @@ WORKS = {
             "10,000 images", tolerance=1e-4,
         ),
         Work("start", "`handgrad predict` as a whole process", _start, "process", tolerance=1e-3),
+        Work(
+            "convolution-cuda", "convolution-step on a graphics card, by the book through CuPy",
+            _on_cuda, "step", units=4, tolerance=1e-2, device="cuda",
+        ),
     )
 }  # fmt: skip
 """Every work by name, in the order of the table."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from handgrad.arrays import Array
+from handgrad.arrays import Array, at_once
 
 __all__ = [
     "elu",
@@ -99,7 +99,8 @@ def tanh_backward(da: Array, a: Array) -> Array:
 
 def relu(z: Array) -> Array:
     """The rectified linear unit, ``a = max(0, z)``."""
-    zeros = np.zeros(z.shape[1:], z.dtype)  # NumPy compares with an array faster than with one 0
+    # NumPy compares with an array faster than with one 0.
+    zeros = np.zeros(z.shape[1:], z.dtype, like=z)
     a: Array = np.maximum(z, zeros)
     return a
 
@@ -186,7 +187,7 @@ def gelu(z: Array) -> Array:
     if z.dtype != np.float32:
         a = z * _normal_distribution(z)
         return a
-    a = np.empty(z.shape, z.dtype)
+    a = np.empty(z.shape, z.dtype, like=z)
     for own, z_own in _blocks(a, z):
         x, q, e = _tail(z_own)
         q *= e
@@ -214,7 +215,7 @@ def gelu_backward(da: Array, z: Array) -> Array:
         density *= 1 / math.sqrt(2 * math.pi)
         dz = da * (_normal_distribution(z) + z * density)
         return dz
-    dz = np.empty(z.shape, z.dtype)
+    dz = np.empty(z.shape, z.dtype, like=z)
     for own, z_own, da_own in _blocks(dz, z, da):
         x, h, e = _tail(z_own)
         x *= np.float32(1 / math.sqrt(2 * math.pi))
@@ -263,7 +264,10 @@ def silu_backward(da: Array, z: Array) -> Array:
 
 def _normal_distribution(z: Array) -> Array:
     """Φ(z), the share of a standard normal variable below z."""
-    from scipy.special import ndtr  # brought by scikit-learn; 0.1 s to import, so only where used
+    if isinstance(z, np.ndarray):
+        from scipy.special import ndtr  # 0.1 s to import, so only where used
+    else:
+        from cupyx.scipy.special import ndtr  # its twin on a card
 
     distribution: Array = ndtr(z)
     return distribution
@@ -309,5 +313,6 @@ def _tail(z: Array) -> tuple[Array, Array, Array]:
 def _blocks(out: Array, *arrays: Array) -> Iterator[tuple[Array, ...]]:
     """The same stretch of each array, one after the other; the first is written."""
     flat = [out.reshape(-1), *(array.reshape(-1) for array in arrays)]
-    for i in range(0, out.size, _BLOCK):
-        yield tuple(array[i : i + _BLOCK] for array in flat)
+    block = at_once(out, _BLOCK)
+    for i in range(0, out.size, block):
+        yield tuple(array[i : i + block] for array in flat)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from handgrad.arrays import Array, Shape
+from handgrad.arrays import Array, Shape, at_once
 from handgrad.calculus.windows import NO_PADDING, Padding, places
 
 __all__ = [
@@ -65,7 +65,7 @@ def patches(
            [5., 6., 8., 9.]])
     """
     if padding != NO_PADDING:
-        padded, inside = _zeros_around(x.shape, padding, x.dtype)
+        padded, inside = _zeros_around(x.shape, padding, x)
         inside[...] = x
         x = padded
     spans = tuple(dilation * (k - 1) + 1 for k in kernel)
@@ -98,7 +98,7 @@ def patches_backward(
     -------
     dx : (N, H, W, C), dtype of dp
     """
-    padded, inside = _zeros_around(shape, padding, dp.dtype)
+    padded, inside = _zeros_around(shape, padding, dp)
     kernel = dp.shape[3], dp.shape[4]
     seen = places(padded, kernel, stride, dilation)
     for (i, j), pixels in zip(np.ndindex(kernel), seen, strict=True):
@@ -140,7 +140,7 @@ def convolve(
     """
     *kernel, _, O = W.shape
     p = patches(x, (kernel[0], kernel[1]), stride, padding, dilation)
-    y = np.empty((*p.shape[:3], O), np.result_type(x, W))
+    y = np.empty((*p.shape[:3], O), np.result_type(x, W), like=x)
     for few in _few_samples(p):
         y[few] = (_rows(p[few]) @ W.reshape(-1, O)).reshape(y[few].shape)
     if b is not None:
@@ -194,7 +194,7 @@ def convolve_backward(
     if stride == 1 and min(*around[0], *around[1]) >= 0:
         turned = W[::-1, ::-1].swapaxes(2, 3)
         return convolve(dy, turned, None, 1, around, dilation)
-    dx = np.empty(x.shape, dy.dtype)
+    dx = np.empty(x.shape, dy.dtype, like=dy)
     for few in _few_samples(patches(x, (KH, KW), stride, padding, dilation)):
         dp = (dy[few].reshape(-1, O) @ W.reshape(-1, O).T).reshape(*dy[few].shape[:3], KH, KW, C)
         dx[few] = patches_backward(dp, x[few].shape, stride, padding, dilation)
@@ -229,11 +229,11 @@ def convolve_backward_parameters(
         np.sum(dy.sum(axis=0), axis=(0, 1), out=db)
 
 
-def _zeros_around(shape: Shape, padding: Padding, dtype: np.dtype) -> tuple[Array, Array]:
-    """Zeros for an image with its border, and the view into them where the image lies."""
+def _zeros_around(shape: Shape, padding: Padding, x: Array) -> tuple[Array, Array]:
+    """Zeros like x for an image with its border, and the view into them where the image lies."""
     N, H, W, C = shape
     (above, below), (left, right) = padding
-    padded: Array = np.zeros((N, above + H + below, left + W + right, C), dtype)
+    padded: Array = np.zeros((N, above + H + below, left + W + right, C), x.dtype, like=x)
     return padded, padded[:, above : above + H, left : left + W]
 
 
@@ -248,6 +248,6 @@ def _few_samples(p: Array) -> Iterator[slice]:
     Patches are KH·KW times as large as the image: those of a whole batch would travel to memory and
     back, which takes longer than the multiplication.
     """
-    few = max(1, PATCHES // max(1, p[0].size)) if len(p) else 1
+    few = max(1, at_once(p, PATCHES) // max(1, p[0].size)) if len(p) else 1
     for start in range(0, len(p), few):
         yield slice(start, start + few)

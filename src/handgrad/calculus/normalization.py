@@ -280,9 +280,8 @@ def _channel_sum(x: Array) -> Array:
 
     A hundred thousand float32 one after the other would lose some three digits.
     """
-    rows = x.sum(axis=0)
-    wide = np.result_type(x, np.float64)
-    total: Array = rows.sum(axis=tuple(range(rows.ndim - 1)), dtype=wide)
+    rows = x.sum(axis=0).reshape(-1, x.shape[-1])
+    total: Array = rows.sum(axis=0, dtype=np.result_type(x, np.float64))
     return total.astype(x.dtype)
 
 

@@ -69,9 +69,9 @@ def max_pool_backward(dy: Array, x: Array, y: Array, size: int, stride: int) -> 
     array([[1., 0.],
            [0., 0.]])
     """
-    dx: Array = np.zeros(x.shape, dy.dtype)
+    dx: Array = np.zeros(x.shape, dy.dtype, like=dy)
     window = size, size
-    searching = np.ones(y.shape, bool)  # the windows whose largest pixel is still to come
+    searching = np.ones_like(y, bool)  # the windows whose largest pixel is still to come
     for pixels, dpixels in zip(places(x, window, stride), places(dx, window, stride), strict=True):
         largest = pixels == y
         largest &= searching
@@ -119,7 +119,7 @@ def average_pool_backward(dy: Array, shape: Shape, size: int, stride: int) -> Ar
     -------
     dx : (N, H, W, C), dtype of dy
     """
-    dx: Array = np.zeros(shape, dy.dtype)
+    dx: Array = np.zeros(shape, dy.dtype, like=dy)
     share = dy / (size * size)
     for dpixels in places(dx, (size, size), stride):
         dpixels += share

@@ -74,7 +74,9 @@ def softmax_jacobian(s: Array) -> Array:
     array([[ 0.25, -0.25],
            [-0.25,  0.25]])
     """
-    J: Array = s[:, :, None] * (np.eye(s.shape[-1], dtype=s.dtype) - s[:, None, :])
+    k = np.arange(s.shape[-1], like=s)
+    delta = k[:, None] == k
+    J: Array = s[:, :, None] * (delta - s[:, None, :])
     return J
 
 

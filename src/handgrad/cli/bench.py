@@ -11,7 +11,7 @@ import click
 from handgrad.cli.words import as_json, columns, say_json
 
 if TYPE_CHECKING:
-    from handgrad.bench import Row
+    from handgrad.bench import Row, Unmeasured
 
 __all__ = ["bench"]
 
@@ -52,7 +52,8 @@ def bench(
 
     \b
     Works: lines, mnist-dense, mnist-mlp, airplane-bike, convolution-step, convolution-32,
-    convolution-64, convolution-128, cifar10-step, predict-one, predict-many, start.
+    convolution-64, convolution-128, cifar10-step, predict-one, predict-many, start, and
+    convolution-cuda, which needs a graphics card.
 
     \b
     Examples:
@@ -61,7 +62,7 @@ def bench(
       handgrad bench --save bench.json
       handgrad bench --growth --rival pytorch
     """
-    from handgrad.bench import RIVALS, Refused, Row, chosen, contest, measured_where, weigh
+    from handgrad.bench import RIVALS, Refused, Skipped, chosen, contest, measured_where, weigh
     from handgrad.errors import HandgradError, nearest
     from handgrad.storage import written
 
@@ -72,7 +73,7 @@ def bench(
         raise HandgradError(f"{save}: cannot be written: there is no folder {save.parent}")
     if growth:
         return _grown(rivals, rounds, threads, as_json)
-    rows: list[Row] = []
+    rows: list[Row | Unmeasured] = []
     code = 0
     listed = chosen(works)
     asked = {name: RIVALS[name] for name in RIVALS if not rivals or name in rivals}
@@ -82,7 +83,7 @@ def bench(
             weigh=None if no_memory else weigh, where=measured_where(),
             tell=lambda text: click.echo(f"  {text}", err=True),
         ):  # fmt: skip
-            if isinstance(found, Row):
+            if not isinstance(found, Skipped):
                 rows.append(found)
             else:
                 code = max(code, int(isinstance(found, Refused)))
@@ -100,8 +101,14 @@ def bench(
     return code
 
 
-def _told(rows: list[Row]) -> str:
+def _told(found: list[Row | Unmeasured]) -> str:
     """The table, and under it what its figures are of."""
+    from handgrad.bench import Row
+
+    rows = [row for row in found if isinstance(row, Row)]
+    missing = [f"{row.work} beside {row.rival}: {row}" for row in found if not isinstance(row, Row)]
+    if not rows:
+        return "\n".join(missing)
     cells: list[list[str]] = [
         ["work", "rival", "ours ms", "least", "rival ms", "least", "ratio", "rounds between",
          "floor ms", "of it", "memory ours/rival"]
@@ -137,6 +144,7 @@ def _told(rows: list[Row]) -> str:
         notes.append(
             "start: the floor is a process that imports NumPy; memory is the whole process"
         )
+    notes += missing
     where = rows[0].where
     versions = ", ".join(f"{name} {version}" for name, version in where["versions"].items())
     notes.append(f"{where['cpu']}, {where['cores']} cores; {versions}")

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from handgrad.cli.words import as_json, as_views, columns, percent, say_json, span
+from handgrad.cli.words import as_device, as_json, as_views, columns, percent, say_json, span
 
 if TYPE_CHECKING:
+    from handgrad.arrays import Device
     from handgrad.experiments import Evaluation
     from handgrad.networks import Views
 
@@ -20,8 +21,15 @@ __all__ = ["evaluate"]
 @click.argument("model", required=False)
 @click.option("--data", metavar="SOURCE", help="A data set's name, a prepared .h5, or a folder.")
 @as_views
+@as_device
 @as_json
-def evaluate(model: str | None, data: str | None, views: Views | None, as_json: bool) -> None:
+def evaluate(
+    model: str | None,
+    data: str | None,
+    views: Views | None,
+    device: Device | None,
+    as_json: bool,
+) -> None:
     """Judge a model: accuracy with its interval, each class, and what is taken for what.
 
     MODEL is a run's folder or a model file; the newest run if not given. It is judged on the test
@@ -41,7 +49,7 @@ def evaluate(model: str | None, data: str | None, views: Views | None, as_json: 
 
     run = Run(model) if model else Run.newest()
     with Terminal(sys.stderr) as viewer:
-        found = evaluated(run, data, views=views, progress=viewer.loading)
+        found = evaluated(run, data, views=views, device=device or "cpu", progress=viewer.loading)
     if as_json:
         say_json(found.table() | {"model": str(run.model_file)})
     else:

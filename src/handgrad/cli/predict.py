@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from handgrad.cli.words import as_json, as_views, columns, percent, say_json
+from handgrad.cli.words import as_device, as_json, as_views, columns, percent, say_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from handgrad.arrays import Device
     from handgrad.cli.viewer import Terminal
     from handgrad.errors import DataError
     from handgrad.networks import Model, Prediction, Views
@@ -43,6 +44,7 @@ Tell = Callable[["Prediction"], None]
     "--grid", type=click.Path(), metavar="FILE", help="A contact sheet: .png, .svg, .pdf."
 )
 @as_views
+@as_device
 @as_json
 def predict(
     arguments: tuple[str, ...],
@@ -51,6 +53,7 @@ def predict(
     out: str | None,
     grid: str | None,
     views: Views | None,
+    device: Device | None,
     as_json: bool,
 ) -> int:
     """Ask a model what is on each image.
@@ -89,7 +92,9 @@ def predict(
     if not names:
         raise click.UsageError("no image is named; expected [MODEL] IMAGE…")
     files, faults = _meant(names)
-    model = (Run.newest() if named is None else Run(named)).model
+    run = Run.newest() if named is None else Run(named)
+    run.compute_on(device or "cpu")
+    model = run.model
     if views is not None:
         model = dataclasses.replace(model, views=views)
     threads = answering(model.network, len(files))

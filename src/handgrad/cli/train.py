@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from handgrad.cli.words import as_json, percent, say_json, span
+from handgrad.cli.words import as_device, as_json, percent, say_json, span
 
 if TYPE_CHECKING:
     from handgrad.experiments import Run
@@ -26,6 +26,7 @@ __all__ = ["train"]
 @click.option("--seed", type=int, help="Of everything that is drawn.")
 @click.option("--threads", type=int, help="How many; by the sizes if not given.")
 @click.option("--reference", is_flag=True, help="All by the book, and nothing by a plan.")
+@as_device
 @click.option("--until", metavar="FIGURE=VALUE", help="Stop when reached: train_accuracy=1.0.")
 @click.option("--out", type=click.Path(), metavar="DIR", help="The run's folder.")
 @click.option("--force", is_flag=True, help="Write into --out even if it is not empty.")
@@ -61,6 +62,7 @@ def train(
     seed: int | None,
     threads: int | None,
     reference: bool,
+    device: str | None,
     until: str | None,
     out: str | None,
     force: bool,
@@ -114,6 +116,7 @@ def train(
         "seed": seed,
         "training.threads": threads,
         "training.reference": reference or None,
+        "training.device": device,
         "training.until": until,
         "data.skip_bad": skip_bad or None,
         "data.quarantine": None if quarantine is None else str(Path(quarantine).resolve()),

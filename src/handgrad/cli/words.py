@@ -9,10 +9,25 @@ from typing import Any, TextIO
 
 import click
 
-__all__ = ["as_json", "as_views", "columns", "percent", "say_json", "span", "time_left"]
+__all__ = [
+    "as_device",
+    "as_json",
+    "as_views",
+    "columns",
+    "percent",
+    "say_json",
+    "span",
+    "time_left",
+]
 
 as_json = click.option(
     "--json", "as_json", is_flag=True, help="One JSON value on standard output, the rest on error."
+)
+
+as_device = click.option(
+    "--device",
+    type=click.Choice(["cpu", "cuda"]),
+    help="Where to compute: cuda is a graphics card, through CuPy.",
 )
 
 as_views = click.option(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from handgrad.datasets.on_disk import OnDisk
+from handgrad.datasets.on_disk import OnDisk, pieces
 from handgrad.datasets.preparation import Preparation
 from handgrad.errors import DataError
 
@@ -56,7 +56,7 @@ class Dataset:
         object.__setattr__(self, "labels", np.asarray(self.labels, dtype=np.int64))
 
     def _check_images(self) -> None:
-        images = self.images
+        images: Any = self.images
         if images.ndim != 4 or 0 in images.shape:
             expected = "(images, height, width, channels), none of them 0"
             raise DataError(self.name, f"images of shape {images.shape}", expected)
@@ -64,9 +64,11 @@ class Dataset:
             return
         if images.dtype not in (np.float32, np.float64):
             raise DataError(self.name, f"images of dtype {images.dtype}", "uint8 or float")
-        low, high = images.min(), images.max()
+        on_disk = isinstance(images, OnDisk)
+        low, high = images.extremes() if on_disk else (images.min(), images.max())
         if not (np.isfinite(low) and np.isfinite(high)):
-            first = int(np.argmax(~np.isfinite(images).all(axis=(1, 2, 3))))
+            bad = [~np.isfinite(images[piece]).all(axis=(1, 2, 3)) for piece in pieces(images)]
+            first = int(np.argmax(np.concatenate(bad)))
             raise DataError(self.name, f"NaN or infinity in image {first}", "finite numbers")
         if low < 0 or high > 1:
             found = f"floats from {low:g} to {high:g}"
@@ -118,8 +120,8 @@ class Dataset:
         """Digest shape, dtype, images and labels: SHA-256 in hex, equal on every machine."""
         little = self.images.dtype.newbyteorder("<")
         digest = hashlib.sha256(f"{self.images.shape} {little.str}".encode())
-        for i in range(0, len(self), 1000):  # in pieces, since the images may stay on disk
-            digest.update(np.ascontiguousarray(self.images[i : i + 1000], dtype=little).data)
+        for piece in pieces(self.images):  # since the images may stay on disk
+            digest.update(np.ascontiguousarray(self.images[piece], dtype=little).data)
         digest.update(np.ascontiguousarray(self.labels, dtype="<i8").data)
         return digest.hexdigest()
 
@@ -191,8 +193,12 @@ def pooled(first: Dataset, second: Dataset) -> Dataset:
         names = first.file_names + second.file_names
     if first.groups is not None and second.groups is not None:
         groups = np.concatenate([first.groups, second.groups])
+    on_disk = None
+    if isinstance(first.images, OnDisk) and isinstance(second.images, OnDisk):
+        on_disk = first.images.joined(second.images)
+    images: Any = on_disk
     return Dataset(
-        np.concatenate([first.images, second.images]),
+        np.concatenate([first.images, second.images]) if on_disk is None else images,
         np.concatenate([first.labels, second.labels]),
         first.class_names,
         names,

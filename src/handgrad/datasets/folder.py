@@ -13,14 +13,11 @@ from handgrad.datasets.cache import Seen, seen
 from handgrad.datasets.dataset import Dataset, Progress, Splits
 from handgrad.datasets.facts import Facts
 from handgrad.datasets.listing import Listing, listed
-from handgrad.datasets.on_disk import OnDisk
+from handgrad.datasets.on_disk import IN_MEMORY, OnDisk
 from handgrad.datasets.preparation import Preparation
 from handgrad.errors import DataError, printable
 
 __all__ = ["read_folder"]
-
-IN_MEMORY = 64_000_000
-"""So many bytes of cached pixels are read at once; more of them stay in the file."""
 
 
 def read_folder(

@@ -10,6 +10,7 @@ import json
 import math
 import mmap
 import struct
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,10 +19,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from handgrad.datasets.cache import cache_folder
 from handgrad.datasets.compressed import GREATEST_RATIO
 from handgrad.datasets.dataset import Dataset, Splits
+from handgrad.datasets.on_disk import IN_MEMORY, OnDisk, pieces
 from handgrad.datasets.preparation import Preparation, natural
-from handgrad.errors import DataError, RecipeError
+from handgrad.errors import DataError, HandgradError, RecipeError, printable
 from handgrad.tables import from_table
 
 __all__ = ["CATS", "read_cats", "read_prepared"]
@@ -46,13 +49,22 @@ def read_prepared(path: Path) -> Splits:
     another name); without it everything is in the training part. The attribute ``preparation``
     tells how the images were made; without it, images of their own size are assumed.
 
+    More than 64 MB of images are `OnDisk`: read where they lie in the file if they are one block of
+    it (as `handgrad prepare` writes them, and h5py if not asked for anything else). Images that are
+    packed, or lie in chunks, are unpacked first, every time, into a file without a name in the
+    user's cache folder, which is gone with its last reader: in batches drawn from all over the
+    file, every image would mean a chunk to unpack.
+
     Raises
     ------
     DataError : not HDF5, a name that is missing, another shape or dtype, counts that disagree, a
         label out of range, NaN
+    HandgradError : no room to unpack
+
+    Cost: of 200 MB, 0.0x s where they lie, x s to unpack from gzip.
     """
     with _file(path) as file:
-        images = _numbers(file, path, "images", 4, "uf")
+        images = _images(file, path)
         labels = _numbers(file, path, "labels", 1, "iu").astype(np.int64)
         class_names = _texts(file, path, "class_names")
         there = set(file)  # asking the file itself would follow a link to another one
@@ -243,14 +255,71 @@ def _attached(path: Path, name: str) -> list[int]:
     return lengths
 
 
+def _images(file: Any, path: Path) -> Any:
+    """An array, or the images where they lie if they are many."""
+    import h5py
+
+    content = _of_kind(file, path, "images", 4, "uf")
+    if math.prod(content.shape) * content.dtype.itemsize <= IN_MEMORY:
+        return _native(content[()])
+    offset, stored = content.id.get_offset(), content.dtype
+    # What NumPy has no name for, such as numbers of 7 bits, the library turns into what it has.
+    plain = content.id.get_type() == h5py.h5t.py_create(stored)
+    rows = (
+        np.memmap(path, stored, "r", offset, content.shape)
+        if plain and offset is not None
+        else _unpacked(content, path)
+    )
+    return OnDisk(rows, np.arange(len(rows)), _native, stored.newbyteorder("="))
+
+
+def _unpacked(content: Any, path: Path) -> NDArray[Any]:
+    """The images behind one another in a file that nobody else sees."""
+    folder = cache_folder()
+    chunk = content.chunks[0] if content.chunks else 1
+    count = next(pieces(content)).stop
+    count = -(-count // chunk) * chunk  # so that no chunk is unpacked twice
+    with _room(path, folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        beside = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed below
+    with beside:
+        for first in range(0, len(content), count):
+            some = content[first : first + count]
+            with _room(path, folder):  # written, not mapped: a full disk then is an error
+                beside.write(some.data)
+        with _room(path, folder):
+            beside.flush()
+        return np.memmap(beside, content.dtype, "r", shape=content.shape)
+
+
+@contextmanager
+def _room(path: Path, folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise HandgradError(
+            f"{printable(str(path))}: found packed images, and no room to unpack them in {folder} "
+            f"({error.strerror}); expected room, or images as `handgrad prepare` writes them"
+        ) from None
+
+
+def _native(data: NDArray[Any]) -> NDArray[Any]:
+    """In the machine's own order of bytes."""
+    return data.astype(data.dtype.newbyteorder("="), copy=False)
+
+
 def _numbers(file: Any, path: Path, name: str, dimensions: int, kinds: str) -> NDArray[Any]:
+    return _native(_of_kind(file, path, name, dimensions, kinds)[()])
+
+
+def _of_kind(file: Any, path: Path, name: str, dimensions: int, kinds: str) -> Any:
+    """A dataset with so many dimensions, of one of these kinds of numbers."""
     content = _content(file, path, name)
     if content.dtype.kind not in kinds or len(content.shape) != dimensions:
         found = f"{name!r} of shape {content.shape} and dtype {content.dtype}"
         words = {"u": "uint8", "uf": "uint8 or float", "iu": "integers"}[kinds]
         raise DataError(path, found, f"{dimensions} dimensions of {words}")
-    data: NDArray[Any] = content[()]
-    return data.astype(data.dtype.newbyteorder("="), copy=False)
+    return content
 
 
 def _texts(file: Any, path: Path, name: str) -> tuple[str, ...]:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-__all__ = ["OnDisk"]
+__all__ = ["IN_MEMORY", "OnDisk", "pieces"]
+
+IN_MEMORY = 64_000_000
+"""So many bytes of pixels are read at once; more of them stay in the file."""
+
+IMAGES, NUMBERS = 1000, 16_000_000
+"""So many images, and so many numbers of them, are a piece at most."""
 
 Through = Callable[[NDArray[Any]], NDArray[Any]]
 
@@ -43,6 +49,7 @@ class OnDisk:
         self.shape = (len(rows), *stored.shape[1:])
         self.dtype = np.dtype(dtype)
         self.ndim, self.size = len(self.shape), math.prod(self.shape)
+        self._extremes: tuple[Any, Any] | None = None
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -63,9 +70,57 @@ class OnDisk:
 
     def rows(self, places: NDArray[np.integer[Any]] | NDArray[np.bool_]) -> OnDisk:
         """Fewer of them, or in another order; nothing is read."""
-        return OnDisk(self._stored, self._rows[places], self._through, self.dtype)
+        return self._with(self._rows[places])
 
-    def then(self, through: Through, dtype: DTypeLike) -> OnDisk:
-        """The same images with something done to them, by pieces, whenever they are read."""
+    def joined(self, other: OnDisk) -> OnDisk | None:
+        """These images and behind them the others; None if they lie elsewhere."""
+        if self._stored is not other._stored or self._through is not other._through:
+            return None
+        both = self._with(np.concatenate([self._rows, other._rows]))
+        both._extremes = self._extremes if self._extremes == other._extremes else None
+        return both
+
+    def then(
+        self, through: Through, dtype: DTypeLike, shape: tuple[int, ...] | None = None
+    ) -> OnDisk:
+        """The same images with something done to them, by pieces, whenever they are read.
+
+        Parameters
+        ----------
+        shape : of one image then; None if it stays
+        """
         before = self._through
-        return OnDisk(self._stored, self._rows, lambda images: through(before(images)), dtype)
+        result = OnDisk(self._stored, self._rows, lambda images: through(before(images)), dtype)
+        result.shape = (len(self), *(self.shape[1:] if shape is None else shape))
+        result.size = math.prod(result.shape)
+        return result
+
+    def extremes(self) -> tuple[Any, Any]:
+        """The least and the greatest number; NaN where there is one.
+
+        Everything is read, once: of fewer `rows`, they are those of all.
+        """
+        if self._extremes is None:
+            read = [(part.min(), part.max()) for part in map(self.__getitem__, pieces(self))]
+            least, greatest = zip(*read, strict=True)
+            self._extremes = np.min(least), np.max(greatest)
+        return self._extremes
+
+    def _with(self, rows: NDArray[np.intp]) -> OnDisk:
+        result = OnDisk(self._stored, rows, self._through, self.dtype)
+        result.shape = (len(rows), *self.shape[1:])
+        result.size = math.prod(result.shape)
+        result._extremes = self._extremes
+        return result
+
+
+def pieces(images: NDArray[Any] | OnDisk) -> Iterator[slice]:
+    """Where to cut images that are gone through a few at a time: at the same places, from a file
+    and from memory, for sums depend on it.
+
+    >>> list(pieces(np.zeros((2500, 2, 2, 1))))
+    [slice(0, 1000, None), slice(1000, 2000, None), slice(2000, 2500, None)]
+    """
+    count = max(1, min(IMAGES, NUMBERS // max(1, math.prod(images.shape[1:]))))
+    for first in range(0, len(images), count):
+        yield slice(first, min(first + count, len(images)))

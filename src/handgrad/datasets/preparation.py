@@ -8,6 +8,7 @@ holds.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from PIL import Image
 
-from handgrad.datasets.on_disk import OnDisk
+from handgrad.datasets.on_disk import IN_MEMORY, OnDisk, pieces
 from handgrad.errors import DataError
 
 __all__ = ["MOST_PIXELS", "Preparation", "fitted", "measured", "natural", "numbers"]
@@ -97,7 +98,9 @@ def fitted(images: NDArray[Any], preparation: Preparation) -> NDArray[Any]:
     """Bring images that are arrays already to the size and the channels of a preparation.
 
     Grey becomes colour by repetition; colour becomes grey as Pillow's "L" does. Images that fit
-    are returned as they are.
+    are returned as they are. Those `OnDisk` are held in memory then, or if they would be many, made
+    anew whenever they are read: for more than a few epochs it is quicker to prepare a file of the
+    right size.
 
     Parameters
     ----------
@@ -109,6 +112,12 @@ def fitted(images: NDArray[Any], preparation: Preparation) -> NDArray[Any]:
     """
     if images.shape[1:] == preparation.shape:
         return images
+    if isinstance(images, OnDisk):
+        if len(images) * math.prod(preparation.shape) * images.dtype.itemsize > IN_MEMORY:
+            return images.then(
+                lambda read: fitted(read, preparation), images.dtype, preparation.shape
+            )
+        return np.concatenate([fitted(images[piece], preparation) for piece in pieces(images)])
     size = (preparation.width, preparation.height)
     method = Image.Resampling[preparation.resample.upper()]
     result = np.empty((len(images), *preparation.shape), dtype=images.dtype)
@@ -182,9 +191,8 @@ def measured(preparation: Preparation, images: NDArray[Any]) -> Preparation:
             total: NDArray[Any] = x.sum(axis=(0, 1, 2))
             return total
 
-        starts = range(0, len(images), 1000)
         return sum(
-            (piece(numbers(images[i : i + 1000], plain, np.float64)) for i in starts),
+            (piece(numbers(images[own], plain, np.float64)) for own in pieces(images)),
             np.zeros(preparation.channels),
         )
 

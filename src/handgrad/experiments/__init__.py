@@ -29,8 +29,10 @@ if TYPE_CHECKING:
     from handgrad.experiments.rerun import Rerun, rerun
     from handgrad.experiments.run import Run, save_run
     from handgrad.experiments.subject import Subject
+    from handgrad.experiments.sweeps import SweepViewer, resume_sweep, sweep
     from handgrad.experiments.threads import Threads, answering, cores, limited, threads_for
     from handgrad.experiments.verified import model_check, recipe_checks
+    from handgrad.experiments.winner import Sweep
     from handgrad.experiments.work import Work, work_for
 
 _ROOMS = {
@@ -46,8 +48,10 @@ _ROOMS = {
     "rerun": ["Rerun", "rerun"],
     "run": ["Run", "save_run"],
     "subject": ["Subject"],
+    "sweeps": ["SweepViewer", "resume_sweep", "sweep"],
     "threads": ["Threads", "answering", "cores", "limited", "threads_for"],
     "verified": ["model_check", "recipe_checks"],
+    "winner": ["Sweep"],
     "work": ["Work", "work_for"],
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
@@ -62,6 +66,8 @@ __all__ = [
     "Rerun",
     "Run",
     "Subject",
+    "Sweep",
+    "SweepViewer",
     "Threads",
     "Work",
     "answering",
@@ -77,8 +83,10 @@ __all__ = [
     "recipe_names",
     "rerun",
     "resume",
+    "resume_sweep",
     "save_film",
     "save_run",
+    "sweep",
     "threads_for",
     "train",
     "with_settings",

@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from handgrad import __version__
-from handgrad.arrays import Array
+from handgrad.arrays import Array, on_host
 from handgrad.errors import DataError, HandgradError, RecipeError
 from handgrad.experiments.experiment import Experiment
 from handgrad.storage import read_tensors, write_tensors
@@ -86,9 +86,10 @@ class Checkpoints:
         """Write one now."""
         experiment = self.experiment
         arrays, table = experiment.state.apart()
+        arrays["vector"] = experiment.stepped.vector
         write_tensors(
             self.path,
-            {"vector": experiment.stepped.vector, **arrays},
+            {name: on_host(array) for name, array in arrays.items()},
             {
                 "format": FORMAT,
                 "state": table,
@@ -128,6 +129,8 @@ def restore(experiment: Experiment, path: Path) -> list[str]:
                 f"those that {experiment.recipe.data.source} has now (train anew)",
             )
         _check_names(experiment, tensors, path)
+        here = experiment.stepped.vector
+        tensors = {name: np.asarray(array, like=here) for name, array in tensors.items()}
         vector = tensors.pop("vector")
         state = State.together(tensors, table["state"])
         history = [_report(entry) for entry in table["history"]]
@@ -139,7 +142,7 @@ def restore(experiment: Experiment, path: Path) -> list[str]:
         ]
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise DataError(path, f"what cannot be used ({error!r})", "a checkpoint") from None
-    experiment.stepped.vector[...] = vector
+    here[...] = vector
     experiment.state, experiment.history, experiment.seconds = state, history, seconds
     if told != str(experiment.threads):
         differences.append(f"there were {told}, there are {experiment.threads}")

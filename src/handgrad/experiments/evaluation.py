@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from handgrad.arrays import Device
 from handgrad.datasets import Dataset, Splits, load
 from handgrad.errors import DataError, HandgradError
 from handgrad.experiments.experiment import Progress, loaded
@@ -64,6 +65,7 @@ def evaluate(
     data: str | os.PathLike[str] | None = None,
     *,
     views: Views | None = None,
+    device: Device = "cpu",
     progress: Progress | None = None,
 ) -> Evaluation:
     """Judge a model on the test images recorded with it, or on others.
@@ -74,6 +76,7 @@ def evaluate(
     data : the name of a data set, a prepared .h5, or a folder of images. A source with a test part
         is judged by that part, else by all of it.
     views : which views of each image the answers are the mean of; None for the model's own
+    device : "cuda" to compute on a graphics card
 
     Raises
     ------
@@ -81,6 +84,7 @@ def evaluate(
         that the model does not know
     """
     run = model if isinstance(model, Run) else Run(model)
+    run.compute_on(device)
     asked = run.model if views is None else dataclasses.replace(run.model, views=views)
     if data is None:
         name, splits = "the recorded test images", _recorded(run, progress)

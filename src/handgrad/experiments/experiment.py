@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from handgrad import __version__
-from handgrad.arrays import Array, Shape
+from handgrad.arrays import Array, Shape, device_name, on_device, on_host
 from handgrad.datasets import (
     Batches,
     Dataset,
@@ -36,6 +36,7 @@ from handgrad.layers import BatchNorm, Layer, Residual
 from handgrad.losses import Loss
 from handgrad.networks import (
     Draws,
+    ForwardOn,
     InBatches,
     Model,
     Network,
@@ -104,8 +105,10 @@ class Experiment:
         progress: Progress | None = None,
     ) -> None:
         self._span: Span | None = None
+        self._away: Network | None = None
         self._stepping = False
         recipe = Recipe.of(table)  # before any loading, so that a slip is told at once
+        device_name(recipe.training.device or "cpu")
         seed, data = recipe.seed, recipe.data
         self.splits = splits or loaded(recipe.data, recipe.seed, progress or _shown_here())
         self.whole_train = self.splits.train
@@ -138,6 +141,8 @@ class Experiment:
         self.class_names = names
         self.work = work_for(self.recipe, network, len(self.train_set), cores())
         forward = forward_by_the_book if training.reference else PlannedForward()
+        if self.work.device != "cpu":
+            forward = ForwardOn(self.work.device)
         network.how_outputs = InBatches(forward, self.threads.shards)
         self._said: dict[int, tuple[Array, Array]] = {}
         self.history: list[Report] = []
@@ -159,13 +164,19 @@ class Experiment:
     @property
     def network(self) -> Network:
         """With its first values, then the trained ones; only to be read while `train` goes on."""
-        if self._stepping and self._span is not None:
-            self._span.carry_back()
+        if self._stepping:
+            self._carry_back()
         return self._network
 
     @property
     def stepped(self) -> Network:
-        """The network that `train` steps: this one, or one in coordinates, from its values now."""
+        """The network that `train` steps: this one, or one elsewhere, from its values now.
+
+        In coordinates, or on a graphics card.
+        """
+        if self.work.device != "cpu":
+            self._away = self._away or self._network.on(self.work.device)
+            return self._away
         if self.spanned and self._span is None:
             self._span = Span(self._network, self._numbers(self.train_set))
         return self._span.network if self._span is not None else self._network
@@ -186,7 +197,7 @@ class Experiment:
         """
         recipe, training = self.recipe, self.recipe.training
         if self.state.steps == 0:
-            self._span = None  # somebody may have given the network other first values
+            self._span = self._away = None  # somebody may have given the network other first values
         start = time.perf_counter() - self.seconds
         network = self.stepped
         batches, watched = self._in_coordinates()
@@ -263,7 +274,11 @@ class Experiment:
         """The batches and what is watched, as what is stepped takes them."""
         span = self._span
         if span is None:
-            return self.batches(), self._watched()
+            batches = self.batches()
+            if batches.full and not batches.augmentations:  # then it travels once
+                images = on_device(batches.images, self.work.device)
+                batches = dataclasses.replace(batches, images=images)
+            return batches, self._watched()
         with limited(self.recipe.training.threads or cores()):  # the products are large
             watched = {name: (span.of(x), labels) for name, (x, labels) in self._watched().items()}
             return self._batches(span.of(span.images)), watched
@@ -276,8 +291,14 @@ class Experiment:
             yield
         finally:
             self._stepping = False
-            if self._span is not None:
-                self._span.carry_back()
+            self._carry_back()
+
+    def _carry_back(self) -> None:
+        """Let the network hold the weights that are stepped elsewhere."""
+        if self._span is not None:
+            self._span.carry_back()
+        if self._away is not None:
+            self._network.vector[...] = on_host(self._away.vector)
 
     @property
     def epochs(self) -> float:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from handgrad import __version__
+from handgrad.arrays import device_name
 from handgrad.experiments.threads import cores
 
 if TYPE_CHECKING:
@@ -32,13 +33,14 @@ def manifest(experiment: Experiment, recipe: Path, model: Path) -> dict[str, Any
     ----------
     recipe, model : the files, as they were written
     """
-    threads = experiment.threads
+    threads, device = experiment.threads, experiment.work.device
     return {
         "seed": experiment.recipe.seed,
         "recipe": file_hash(recipe),
         "data": data_hashes(experiment),
         "model": file_hash(model),
         "work": str(experiment.work),
+        **({"device": device_name(device)} if device != "cpu" else {}),
         "threads": {"blas": threads.blas, "shards": threads.shards, "cores": cores()},
         "blas": blas(),
         "cpu": processor(),

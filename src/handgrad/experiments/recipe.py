@@ -13,6 +13,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, Literal
 
+from handgrad.arrays import Device
 from handgrad.datasets import MOST_PIXELS, Augmentation, catalogue
 from handgrad.errors import DataError, RecipeError, nearest
 from handgrad.experiments.toml_files import read_toml
@@ -100,6 +101,8 @@ class Training:
     batch_size : None for the full batch
     threads : how many; None for what suits the shapes (see `threads_for`)
     reference : compute all by the book, one layer after another, and nothing by a plan
+    device : where it is computed: "cpu", or "cuda" for a graphics card, by the book, through CuPy.
+        Its bits differ. None for the processor.
     drop_last : leave out a last batch that is short
     group : compute each batch's gradient a group of at most so many samples after the other, which
         takes less memory; batch normalization then normalizes over a group. None for the whole
@@ -117,6 +120,7 @@ class Training:
     batch_size: int | None = None
     threads: int | None = None
     reference: bool = False
+    device: Device | None = None
     drop_last: bool = False
     group: int | None = None
     test_each_epoch: bool = False

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from handgrad.errors import DataError, HandgradError
+from handgrad.errors import DataError, HandgradError, NotFiniteError
 from handgrad.experiments.checkpoints import Checkpoints, restore
 from handgrad.experiments.experiment import Experiment
 from handgrad.storage import written
@@ -51,8 +51,12 @@ def repeated(
                 between()
                 checkpoints(now=viewer.interrupted)
 
-            for _ in again.train(viewer.watch, stands):
-                pass
+            try:
+                for _ in again.train(viewer.watch, stands):
+                    pass
+            except NotFiniteError as error:
+                error.repeat = seed
+                raise
             if viewer.interrupted:
                 return
             done[str(seed)] = again.figures()

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from handgrad.arrays import Device, device_name
 from handgrad.errors import DataError, NotFiniteError
 from handgrad.experiments.manifest import manifest
 from handgrad.experiments.toml_files import read_toml
 from handgrad.experiments.unfinished import RECIPE, write_recipe
-from handgrad.networks import InBatches, Model
+from handgrad.networks import ForwardOn, InBatches, Model
 from handgrad.plans import PlannedForward
 from handgrad.storage import load_model, save_model, written
 from handgrad.training import Report
@@ -90,6 +91,17 @@ class Run:
         model = load_model(self.model_file)
         model.network.how_outputs = InBatches(PlannedForward())
         return model
+
+    def compute_on(self, device: Device) -> None:
+        """Let its model answer on a device.
+
+        Raises
+        ------
+        HandgradError : there is none that can be used
+        """
+        device_name(device)
+        if device != "cpu":
+            self.model.network.how_outputs = InBatches(ForwardOn(device))
 
     @property
     def recipe(self) -> dict[str, Any]:

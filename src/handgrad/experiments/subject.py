@@ -158,7 +158,7 @@ class Subject:
 
     def looked_at(self, place: int) -> Array:
         """One of the images `judged`, as the network is fed with it, (1, …)."""
-        return self.seen(self.judged.take(np.array([place])))
+        return np.asarray(self.seen(self.judged.take(np.array([place]))))
 
     def by_the_book(self, x: Array) -> Array:
         """(N, K): what the network says of images, one layer after another."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from handgrad.arrays import Device
 from handgrad.experiments.coordinates import in_span, threads_in_span
 from handgrad.experiments.recipe import Recipe
 from handgrad.experiments.threads import Threads, threads_for
@@ -26,6 +27,7 @@ class Work:
     group : so many samples of a batch are computed together at most; None for all
     together : so many go through the layers of a plan at a time; 0 by the book
     span : so many images, in whose span the first weights are trained; 0 where they are not
+    device : where
     """
 
     threads: Threads
@@ -33,6 +35,7 @@ class Work:
     group: int | None = None
     together: int = 0
     span: int = 0
+    device: Device = "cpu"
 
     @property
     def planned(self) -> bool:
@@ -51,6 +54,8 @@ class Work:
         else:
             reading = f"in the span of the {self.span:,} images" if self.span else "by the book"
         groups = "" if self.group is None else f", in groups of {self.group}"
+        if self.device != "cpu":
+            return f"{reading} on {self.device}{groups}"
         return f"{reading}{groups}, {self.threads}"
 
 
@@ -63,12 +68,15 @@ def work_for(recipe: Recipe, network: Network, samples: int, available: int) -> 
     available : cores
     """
     training, group = recipe.training, recipe.training.group
-    if in_span(recipe, network, samples):
+    device = training.device or "cpu"
+    if device == "cpu" and in_span(recipe, network, samples):
         threads = threads_in_span(network, samples, available, training.threads)
         return Work(threads, "the full batch has fewer images than each has numbers", span=samples)
     batch = training.batch_size or samples
     size = min(batch, group or batch)
     group = size if size < batch else None
+    if device != "cpu":
+        return Work(Threads(), "the recipe asks for it", group, device=device)
     threads = threads_for(network, size, available, training.threads)
     if training.reference:
         return Work(threads, "the recipe asks for it", group)

@@ -52,7 +52,7 @@ class Dense(Layer):
 
     def initialize(self, params: Numbers, shape: Shape, generator: np.random.Generator) -> None:
         n_in = math.prod(shape)
-        params.W[...] = self.weights.draw(n_in, self.units, generator).T
+        self.weights.write(params.W, generator)
         if self.offset:
             params.b[...] = self.offsets.offsets(n_in, self.units, generator)
 

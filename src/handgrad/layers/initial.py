@@ -1,7 +1,9 @@
 """First values of weights and offsets, all from one generator.
 
 A matrix is drawn neuron by neuron, as (O, I): one row of the textbook's W a neuron, whatever the
-layer makes of it. Draws are in float64, so that float32 begins at the same values, rounded.
+layer makes of it. Draws are in float64, so that float32 begins at the same values, rounded; of a
+large matrix they are made and rounded some neurons at a time, for all of them would take twice the
+memory of the matrix, and their scaling as much again.
 """
 
 from __future__ import annotations
@@ -40,6 +42,11 @@ class Initial(Named, abc.ABC):
     def draw(self, n_in: int, n_out: int, generator: np.random.Generator) -> Array:
         """(n_out, n_in) numbers for neurons with ``n_in`` inputs, ``n_out`` in their layer."""
 
+    def write(self, W: Array, generator: np.random.Generator) -> None:
+        """Write the numbers of `draw` into (n_in, n_out) weights."""
+        n_in, n_out = W.shape
+        W[...] = self.draw(n_in, n_out, generator).T
+
     def offsets(self, n_in: int, n_out: int, generator: np.random.Generator) -> Array:
         """(n_out,) offsets of the neurons of a layer, drawn as weights of one input each."""
         return self.draw(1, n_out, generator)[:, 0]
@@ -58,6 +65,31 @@ class Initial(Named, abc.ABC):
         return self.draw(KH * KW * C, O, generator).T.reshape(shape)
 
 
+class Independent(Initial):
+    """Numbers that are drawn each for itself, all from one distribution."""
+
+    @abc.abstractmethod
+    def numbers(
+        self, n_in: int, n_out: int, size: tuple[int, ...], generator: np.random.Generator
+    ) -> Array:
+        """So many numbers, (size), of a layer with ``n_in`` inputs and ``n_out`` neurons."""
+
+    def draw(self, n_in: int, n_out: int, generator: np.random.Generator) -> Array:
+        return self.numbers(n_in, n_out, (n_out, n_in), generator)
+
+    def write(self, W: Array, generator: np.random.Generator) -> None:
+        """As `Initial.write`: a generator gives the same numbers in pieces as at once."""
+        n_in, n_out = W.shape
+        neurons = max(1, AT_ONCE // n_in)
+        for i in range(0, n_out, neurons):
+            some = W[:, i : i + neurons]
+            some[...] = self.numbers(n_in, n_out, (some.shape[1], n_in), generator).T
+
+
+AT_ONCE = 2**20
+"""So many numbers are drawn before they are written: 8 MB of float64."""
+
+
 @dataclass(frozen=True)
 class Zeros(Initial):
     """All 0: right for offsets, and for the weights of one neuron, which has no twin to differ
@@ -70,7 +102,7 @@ class Zeros(Initial):
 
 
 @dataclass(frozen=True)
-class Normal(Initial):
+class Normal(Independent):
     """Normal with mean 0 and a stated variance, drawn as N(0, 1) over a square root.
 
     With variance 1/n_in a weighted sum of n_in inputs of variance 1 has variance 1 again. The
@@ -90,15 +122,17 @@ class Normal(Initial):
         if not isinstance(self.variance, str) and not self.variance >= 0:
             raise ValueError(f"variance = {self.variance}; expected 0 or more, or '1/n_in'")
 
-    def draw(self, n_in: int, n_out: int, generator: np.random.Generator) -> Array:
-        drawn = generator.normal(size=(n_out, n_in))
+    def numbers(
+        self, n_in: int, n_out: int, size: tuple[int, ...], generator: np.random.Generator
+    ) -> Array:
+        drawn = generator.normal(size=size)
         if self.variance == "1/n_in":
             return drawn / math.sqrt(n_in)
         return drawn * math.sqrt(self.variance)
 
 
 @dataclass(frozen=True)
-class Glorot(Initial):
+class Glorot(Independent):
     """Variance 2 / (n_in + n_out): a compromise between the way there and the way back.
 
     Keeping the variance of what goes forward asks for 1/n_in, of what comes back for 1/n_out.
@@ -112,12 +146,14 @@ class Glorot(Initial):
 
     distribution: Literal["normal", "uniform"] = "uniform"
 
-    def draw(self, n_in: int, n_out: int, generator: np.random.Generator) -> Array:
-        return _drawn(self.distribution, 2 / (n_in + n_out), (n_out, n_in), generator)
+    def numbers(
+        self, n_in: int, n_out: int, size: tuple[int, ...], generator: np.random.Generator
+    ) -> Array:
+        return _drawn(self.distribution, 2 / (n_in + n_out), size, generator)
 
 
 @dataclass(frozen=True)
-class He(Initial):
+class He(Independent):
     """Variance 2 / n_in: for ReLU, which passes half of a symmetric input's second moment.
 
     Source: He, Zhang, Ren, Sun, Delving Deep into Rectifiers (ICCV 2015).
@@ -127,12 +163,14 @@ class He(Initial):
 
     distribution: Literal["normal", "uniform"] = "normal"
 
-    def draw(self, n_in: int, n_out: int, generator: np.random.Generator) -> Array:
-        return _drawn(self.distribution, 2 / n_in, (n_out, n_in), generator)
+    def numbers(
+        self, n_in: int, n_out: int, size: tuple[int, ...], generator: np.random.Generator
+    ) -> Array:
+        return _drawn(self.distribution, 2 / n_in, size, generator)
 
 
 @dataclass(frozen=True)
-class Uniform(Initial):
+class Uniform(Independent):
     """Uniform in [low, high)."""
 
     name: ClassVar[str] = "uniform"
@@ -144,12 +182,14 @@ class Uniform(Initial):
         if self.low > self.high:
             raise ValueError(f"low = {self.low} is above high = {self.high}")
 
-    def draw(self, n_in: int, n_out: int, generator: np.random.Generator) -> Array:
-        return generator.uniform(self.low, self.high, size=(n_out, n_in))
+    def numbers(
+        self, n_in: int, n_out: int, size: tuple[int, ...], generator: np.random.Generator
+    ) -> Array:
+        return generator.uniform(self.low, self.high, size=size)
 
 
 @dataclass(frozen=True)
-class PyTorch(Initial):
+class PyTorch(Independent):
     """As PyTorch begins by default: uniform in ±1/√n_in, offsets as well.
 
     The variance of a number is 1/(3 n_in), so that a weighted sum of inputs of variance 1 has
@@ -160,11 +200,13 @@ class PyTorch(Initial):
 
     name: ClassVar[str] = "pytorch"
 
-    def draw(self, n_in: int, n_out: int, generator: np.random.Generator) -> Array:
-        return _drawn("uniform", 1 / (3 * n_in), (n_out, n_in), generator)
+    def numbers(
+        self, n_in: int, n_out: int, size: tuple[int, ...], generator: np.random.Generator
+    ) -> Array:
+        return _drawn("uniform", 1 / (3 * n_in), size, generator)
 
     def offsets(self, n_in: int, n_out: int, generator: np.random.Generator) -> Array:
-        return _drawn("uniform", 1 / (3 * n_in), (n_out,), generator)
+        return self.numbers(n_in, n_out, (n_out,), generator)
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ def softmax_cross_entropy(z: Array, labels: Array, smoothing: float = 0.0) -> tu
     >>> losses.round(2), dz.round(2)
     (array([2.3]), array([[-0.9,  0.9]]))
     """
-    rows = np.arange(len(z))
+    rows = np.arange(len(z), like=z)
     log_s = log_softmax(z)
     losses = -log_s[rows, labels]
     if smoothing:
@@ -119,7 +119,7 @@ def cross_entropy(s: Array, labels: Array) -> tuple[Array, Array]:
     >>> cross_entropy(s, np.array([0, 0, 0]))[0].round(2)
     array([2.3 , 0.69, 0.11])
     """
-    rows = np.arange(len(s))
+    rows = np.arange(len(s), like=s)
     true = np.maximum(s[rows, labels], np.finfo(s.dtype).tiny)
     ds = np.zeros_like(s)
     ds[rows, labels] = -1 / true

@@ -123,7 +123,7 @@ class Loss(Named, abc.ABC):
         """The loss of a batch without its penalty, and its gradient at ``outputs``."""
         losses, gradient = self.each(outputs, labels)
         if self.class_weights:
-            weights = np.asarray(self.known_weights, dtype=losses.dtype)[labels]
+            weights = np.asarray(self.known_weights, losses.dtype, like=losses)[labels]
             losses = losses * weights
             gradient *= weights[:, None]
         # In float64, since the error of adding many float32 terms would hide small progress.

@@ -33,5 +33,5 @@ def squared_error(y: Array, labels: Array) -> tuple[Array, Array]:
     if y.shape[1] == 1:
         dy[:, 0] -= labels
     else:
-        dy[np.arange(len(y)), labels] -= 1
+        dy[np.arange(len(y), like=y), labels] -= 1
     return 0.5 * np.einsum("nk,nk->n", dy, dy), dy

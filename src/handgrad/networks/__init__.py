@@ -7,13 +7,14 @@ Training changes a network's vector; storage saves a model; every face that pred
 from handgrad.networks.memory import check_memory, machine_memory, needed_memory
 from handgrad.networks.model import Model, Prediction
 from handgrad.networks.network import Draws, Gradient, Network
-from handgrad.networks.outputs import HowForward, InBatches, forward_by_the_book
+from handgrad.networks.outputs import ForwardOn, HowForward, InBatches, forward_by_the_book
 from handgrad.networks.rows import LayerRow, layer_rows
 from handgrad.networks.views import VIEWS, Views, weighted_views
 
 __all__ = [
     "VIEWS",
     "Draws",
+    "ForwardOn",
     "Gradient",
     "HowForward",
     "InBatches",

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from handgrad.arrays import Array
-from handgrad.datasets import OnDisk, Preparation, decode_many, numbers
+from handgrad.datasets import Preparation, decode_many, numbers
 from handgrad.errors import HandgradError, ImageError, nearest
 from handgrad.losses import Loss
 from handgrad.networks.network import Network
@@ -120,9 +120,6 @@ class Model:
         dtype = self.network.dtype
         if self.views == "none":
             return self.network.outputs(numbers(images, self.preparation, dtype))
-        if isinstance(images, OnDisk):
-            pieces = (images[i : i + 1000] for i in range(0, len(images), 1000))
-            return np.concatenate([self.outputs(piece) for piece in pieces])
         # The images are mirrored, not their numbers, which may stand column by column.
         parts = (
             weight * self.network.outputs(numbers(view, self.preparation, dtype))

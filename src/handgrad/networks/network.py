@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike
 
-from handgrad.arrays import Array, Layout, Shape
+from handgrad.arrays import Array, Device, Layout, Shape, on_device
 from handgrad.calculus.normalization import Total
 from handgrad.errors import RecipeError
 from handgrad.layers import Layer, backward_through, forward_through
@@ -107,7 +107,7 @@ class Network:
 
     def gradient(self) -> Gradient:
         """A place for this network's gradient: `backward` overwrites its views."""
-        vector = np.empty(self.layout.learned, self.dtype)
+        vector = np.empty(self.layout.learned, self.dtype, like=self.vector)
         return Gradient(vector, self.layout.views(vector, len(self.architecture)))
 
     def initialize(self, generator: np.random.Generator, images: Array | None = None) -> None:
@@ -132,9 +132,12 @@ class Network:
         return any(layer.draws for layer in self.architecture)
 
     def draw(self, n: int, generator: np.random.Generator) -> Draws:
-        """The random draws of every layer for one whole batch of ``n`` samples."""
+        """The random draws of every layer for one whole batch of ``n`` samples.
+
+        They are made here, wherever the numbers are, so that a seed means the same everywhere.
+        """
         return [
-            layer.draw((n, *shape), generator)
+            tuple(np.asarray(a, like=self.vector) for a in layer.draw((n, *shape), generator))
             for layer, shape in zip(self.architecture, self.shapes, strict=False)
         ]
 
@@ -195,6 +198,10 @@ class Network:
         """
         kept = tuple(layer.shared(total, gathers) for layer in self.architecture)
         return Network(kept, self.shapes[0], self.vector)
+
+    def on(self, device: Device) -> Network:
+        """The same function where ``device`` says: of a copy of the vector, if it must travel."""
+        return Network(self.architecture, self.shapes[0], on_device(self.vector, device))
 
     def flops(self) -> int:
         """Additions and multiplications of one sample's forward pass."""

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from handgrad.arrays import Array
+from handgrad.arrays import Array, Device, on_host
 
 if TYPE_CHECKING:
     from handgrad.networks.network import Network
 
-__all__ = ["HowForward", "InBatches", "forward_by_the_book"]
+__all__ = ["ForwardOn", "HowForward", "InBatches", "forward_by_the_book"]
 
 MOST = 8_000_000
 """Bytes of a batch's images, at most: what is computed of them takes several times as much."""
@@ -27,8 +27,21 @@ threads at once."""
 
 
 def forward_by_the_book(network: Network, x: Array) -> Array:
-    """One layer after another: the `HowForward` that is the definition."""
-    return network.forward(x)[0]
+    """One layer after another: the `HowForward` that is the definition.
+
+    Where the network's numbers are; its outputs come back.
+    """
+    return on_host(network.forward(np.asarray(x, like=network.vector))[0])
+
+
+@dataclass(frozen=True)
+class ForwardOn:
+    """`forward_by_the_book` on a device, where numbers and images are taken for each batch."""
+
+    device: Device
+
+    def __call__(self, network: Network, x: Array) -> Array:
+        return forward_by_the_book(network.on(self.device), x)
 
 
 @dataclass(frozen=True)

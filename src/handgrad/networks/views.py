@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
+from itertools import islice
 from typing import Literal, get_args
 
 import numpy as np
 
 from handgrad.arrays import Array
+from handgrad.datasets import OnDisk
 
 __all__ = ["VIEWS", "Views", "weighted_views"]
 
@@ -32,7 +35,8 @@ def weighted_views(images: Array, views: Views) -> Iterator[tuple[float, Array]]
 
     Returns
     -------
-    (weight, view), the weights adding up to 1; a view has the shape and the dtype of the images
+    (weight, view), the weights adding up to 1; a view has the shape and the dtype of the images,
+    and like them it may be `OnDisk`
 
     Cost: n views cost a network n times as much: 2 and 6 times.
     Source: airbench94.py, its test-time augmentation (github.com/KellerJordan/cifar10-airbench).
@@ -44,6 +48,10 @@ def weighted_views(images: Array, views: Views) -> Iterator[tuple[float, Array]]
     if views == "none":
         yield 1.0, images
         return
+    if isinstance(images, OnDisk):
+        for number, (weight, _) in enumerate(weighted_views(images[:1], views)):
+            yield weight, images.then(partial(_view, views=views, number=number), images.dtype)
+        return
     seen = [(1.0, images)]
     if views == "mirror-shift":
         _, H, W, _ = images.shape
@@ -52,3 +60,9 @@ def weighted_views(images: Array, views: Views) -> Iterator[tuple[float, Array]]
     for weight, view in seen:
         yield weight / 2, view
         yield weight / 2, view[:, :, ::-1]
+
+
+def _view(images: Array, views: Views, number: int) -> Array:
+    """One of the views, by its place."""
+    _, view = next(islice(weighted_views(images, views), number, None))
+    return view

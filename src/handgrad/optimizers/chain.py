@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from handgrad.arrays import Array
+from handgrad.arrays import Array, at_once
 from handgrad.optimizers.schedules import Constant, Schedule
 
 __all__ = ["Chain", "ClipNorm", "Decay", "Frozen", "Rates", "Scale", "State", "Transformation"]
@@ -68,8 +68,9 @@ class Chain(Transformation):
     def apply(self, g: Array, state: State, vector: Array, t: int, total: int) -> None:
         for elementwise, parts in self._runs:
             if elementwise and any(state.get(name) for name, _ in parts):
-                for first in range(0, len(g), TILE):
-                    tile = slice(first, first + TILE)
+                size = at_once(g, TILE)
+                for first in range(0, len(g), size):
+                    tile = slice(first, first + size)
                     for name, part in parts:
                         own = {key: array[tile] for key, array in state.get(name, {}).items()}
                         part.apply(g[tile], own, vector[tile], t, total)

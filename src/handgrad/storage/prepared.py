@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from handgrad.datasets.dataset import Dataset, Splits
+from handgrad.datasets.on_disk import pieces
 from handgrad.errors import HandgradError
 from handgrad.tables import to_table
 from handgrad.writing import written
@@ -23,7 +24,8 @@ def write_prepared(data: Dataset | Splits, path: str | os.PathLike[str]) -> None
     they are known, ``file_names`` (texts, UTF-8) and ``groups`` (N,) int64, equal for copies of
     one image. Splits of more than one part also give ``split``: the name of the part of every
     image. The attribute ``preparation`` holds, as JSON, how the images were made. Equal data give
-    equal bytes.
+    equal bytes. The images are one block as they are, neither packed nor in chunks, so that they
+    can be read where they lie.
 
     Raises
     ------
@@ -48,7 +50,8 @@ def write_prepared(data: Dataset | Splits, path: str | os.PathLike[str]) -> None
         images = file.create_dataset("images", (count, *first.images.shape[1:]), "u1", **plain)
         start = 0
         for part in parts.values():
-            images[start : start + len(part)] = part.images
+            for piece in pieces(part.images):  # which may stay in a file themselves
+                images[start + piece.start : start + piece.stop] = part.images[piece]
             start += len(part)
         labels = np.concatenate([part.labels for part in parts.values()])
         file.create_dataset("labels", data=labels.astype("<i8"), **plain)

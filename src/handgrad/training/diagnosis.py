@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from handgrad.arrays import Array, Numbers, Shape
+from handgrad.arrays import Array, Numbers, Shape, on_host
 from handgrad.errors import NotFiniteError
 from handgrad.layers import Layer, Residual
 from handgrad.losses import Loss
@@ -66,6 +66,8 @@ def diagnose(
     ('the output', '1 dense 2', (0,), '1e+20')
     """
     seen = _Seen()
+    network, x, labels = network.on("cpu"), on_host(x), on_host(labels)
+    draws = draws and [tuple(map(on_host, drawn)) for drawn in draws]
     with np.errstate(all="ignore"):
         seen.images(x)
         for name, slot in network.layout.slots.items():

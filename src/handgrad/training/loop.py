@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from handgrad.arrays import Array
+from handgrad.arrays import Array, on_host
 from handgrad.errors import NotFiniteError
 from handgrad.losses import Loss
 from handgrad.networks import Network
@@ -159,6 +159,8 @@ class _Descent:
     def step(self, x: Array, labels: Array, epoch: int, measuring: bool) -> None:
         """Turn the gradient of a batch into the step that is due; the weights stay as they are."""
         network, g, t = self.network, self.g.vector, self.state.steps
+        x = np.asarray(x, like=network.vector)  # which may be on a card; else nothing is done
+        labels = np.asarray(labels, like=network.vector)
         draws = network.draw(len(x), _generator(self.seed, t)) if self.random else None
         gathered = self.gathered.copy()  # few numbers, which the forward pass writes
         wrong = ""
@@ -177,7 +179,7 @@ class _Descent:
             self.gathered[...] = gathered
             found = self.diagnosed(network, self.loss, x, labels, draws)
             if not found.where and math.isfinite(value):
-                found = of_step(found, network, g)
+                found = of_step(found, network, on_host(g))
             raise NotFiniteError(t, epoch, wrong, *found)
         if measuring:
             self.norms["update_norms"] = self._norms(g)

@@ -123,6 +123,7 @@ class Span:
     """
 
     def __init__(self, network: Network, images: Array) -> None:
+        images = np.asarray(images)  # which stay in no file: every step back needs all of them
         self.images, self._X = images, images.reshape(len(images), -1)
         self._whole = network
         self._W = network.params[0].W.copy()
@@ -138,7 +139,7 @@ class Span:
         Cost: 2·n·N·I flops; half of that for the training set itself, whose products with each
         other are symmetric.
         """
-        x = images.reshape(len(images), -1)
+        x = np.asarray(images).reshape(len(images), -1)
         K, z = x @ self._X.T, x @ self._W
         if images is self.images and self._halved:
             return np.concatenate([K, z.T]).T  # K = Kᵀ, in the columns that BLAS asks for

@@ -23,12 +23,16 @@ RIVALS = {
     "pytorch channels-last": ("torch", "pytorch", "channels_last"),
     "pytorch fused adam": ("torch", "pytorch", "fused"),
     "torch.compile": ("torch", "pytorch", "compiled"),
+    "pytorch cuda": ("torch", "pytorch", "on_cuda"),
     "jax": ("jax", "jax_scan", "scanned"),
     "scikit-learn": ("sklearn", "scikit_learn", "perceptron"),
     "onnxruntime": ("onnxruntime", "onnx_runtime", "session"),
     "tutorial": ("numpy", "tutorial", "column_by_column"),
 }
 """From a rival's name to the package it needs, and the module and function that make it."""
+
+DEVICES = {"pytorch cuda": "cuda"}
+"""Where a rival computes, if not on the processor."""
 
 
 def rival(name: str, problem: Problem, threads: int) -> Side:
@@ -42,5 +46,7 @@ def rival(name: str, problem: Problem, threads: int) -> Side:
     package, module, function = RIVALS[name]
     if importlib.util.find_spec(package) is None:
         raise SkippedError(f"{package} is not installed")
+    if getattr(problem, "device", "cpu") != DEVICES.get(name, "cpu"):
+        raise NotMeantError
     make: Maker = getattr(importlib.import_module(f"{__name__}.{module}"), function)
     return make(problem, threads)

@@ -53,7 +53,7 @@ with contextlib.suppress(ImportError):  # whoever makes a side has asked whether
     from torch import nn
     from torch.nn import functional
 
-__all__ = ["Translation", "channels_last", "compiled", "eager", "fused"]
+__all__ = ["Translation", "channels_last", "compiled", "eager", "fused", "on_cuda"]
 
 AT_ONCE = 1000
 """Images of a forward pass in prediction, as with us."""
@@ -78,6 +78,13 @@ def fused(problem: Problem, threads: int) -> Side:
     return _side(problem, threads, fused=True)
 
 
+def on_cuda(problem: Problem, threads: int) -> Side:
+    """On a graphics card, eager, channels last, in float32 throughout (no TF32), as we compute."""
+    if not torch.cuda.is_available():
+        raise SkippedError("no CUDA device")
+    return _side(problem, threads, nhwc=True, device="cuda")
+
+
 def compiled(problem: Problem, threads: int) -> Side:
     """`torch.compile`, channels last where there are images."""
     if isinstance(problem, Start):
@@ -96,7 +103,7 @@ def compiled(problem: Problem, threads: int) -> Side:
     return side
 
 
-def _side(problem: Problem, threads: int, **options: bool) -> Side:
+def _side(problem: Problem, threads: int, **options: Any) -> Side:
     if isinstance(problem, Descent):
         return _Descending(problem, **options)
     if isinstance(problem, Passes):
@@ -149,7 +156,7 @@ class Translation:
         """All numbers, or what is made ``of`` each tensor, as a vector of ours."""
         vector = np.empty_like(self.network.vector)
         for name, (module, key, _, back) in self.pairs.items():
-            array = of(getattr(module, key)).detach().numpy()
+            array = of(getattr(module, key)).detach().cpu().numpy()
             self.network.layout.slots[name].of(vector)[...] = back(array)
         return vector
 
@@ -351,11 +358,16 @@ def _factor(table: dict[str, float], name: str, other: float) -> float:
 
 class _Descending:
     def __init__(
-        self, problem: Descent, nhwc: bool = False, fused: bool = False, compile: bool = False
+        self,
+        problem: Descent,
+        nhwc: bool = False,
+        fused: bool = False,
+        compile: bool = False,
+        device: str = "cpu",
     ) -> None:
-        self.problem, self.fused = problem, fused
+        self.problem, self.fused, self.device = problem, fused, device
         self.theirs = Translation(problem.network, nhwc)
-        self.theirs.module.train()
+        self.theirs.module.train().to(device)
         X = problem.images
         # channels_last is a permuted view of N, H, W, C: images are chosen first, then permuted.
         self.viewed = nhwc and X.ndim == 4
@@ -377,6 +389,14 @@ class _Descending:
         self.steps = _Steps(p.optimizer, p.loss, self.theirs.pairs, self.fused)
 
     def run(self, repeats: int) -> None:
+        if self.device == "cpu":
+            self._steps(repeats)
+        else:
+            with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+                self._steps(repeats)
+                torch.cuda.synchronize()
+
+    def _steps(self, repeats: int) -> None:
         p, t = self.problem, 0
         total = repeats * p.batches.steps_per_epoch
         for epoch in range(repeats):
@@ -389,6 +409,8 @@ class _Descending:
                 if self.viewed:
                     x = x.permute(0, 3, 1, 2)
                 self.steps.begin(t, total)
+                if self.device != "cpu":
+                    x, y = x.to(self.device), y.to(self.device)
                 self.loss(x, y).backward()
                 self.steps.step(t, total)
                 t += 1
