@@ -11,7 +11,7 @@ from typing import NamedTuple
 from handgrad.networks import Network
 from handgrad.plans import is_planned
 
-__all__ = ["Threads", "answering", "cores", "limited", "threads_for"]
+__all__ = ["Threads", "answering", "cores", "limited", "own_cores", "threads_for"]
 
 WORTH_SHARING = 3e7
 """Flops of a product above which a second thread gains more than it costs to meet."""
@@ -27,27 +27,34 @@ class Threads(NamedTuple):
     ----------
     blas : that share a matrix product
     shards : parts of a batch, one thread each
+    ranks : processes with so many threads each, and a part of the batch each
     """
 
     blas: int = 1
     shards: int = 1
+    ranks: int = 1
 
     @property
     def total(self) -> int:
-        return self.blas * self.shards
+        return self.blas * self.shards * self.ranks
 
     def __str__(self) -> str:
-        if self.total == 1:
-            return "1 thread"
+        each = self.blas * self.shards
         what = "share each product" if self.shards == 1 else "have a part of the batch each"
-        return f"{self.total} threads that {what}"
+        own = "1 thread" if each == 1 else f"{each} threads that {what}"
+        return own if self.ranks == 1 else f"{own}, on each of {self.ranks} ranks"
+
+
+def own_cores() -> frozenset[int]:
+    """The cores that this process may use, by their numbers."""
+    if hasattr(os, "sched_getaffinity"):
+        return frozenset(os.sched_getaffinity(0))
+    return frozenset(range(os.cpu_count() or 1))
 
 
 def cores() -> int:
-    """The cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """How many cores this process may use."""
+    return len(own_cores())
 
 
 def threads_for(network: Network, batch: int, available: int, asked: int | None = None) -> Threads:
