@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import os
 import shutil
 import struct
 import tempfile
+import threading
 import zlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations
 from pathlib import Path
 from types import ModuleType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
+
+from handgrad.parallel import Ranks
 
 COLOURS = {"blue é": (40, 40, 200), "green": (40, 200, 40), "red": (200, 40, 40)}
 """Classes in the order of their names, and what their photographs look like."""
@@ -31,6 +36,78 @@ def own_cache(tmp_path_factory) -> Iterator[Path]:
         folder = tmp_path_factory.mktemp("cache")
         patch.setenv("HANDGRAD_CACHE", str(folder))
         yield folder
+
+
+class Threads:
+    """Threads that exchange messages as the processes of an MPI do: a communicator for each."""
+
+    def __init__(self, size: int) -> None:
+        self.meeting = threading.Barrier(size, timeout=60)
+        self.brought: list[Any] = [None] * size
+
+    def exchanged(self, rank: int, word: Any) -> list[Any]:
+        self.brought[rank] = copy.deepcopy(word)
+        self.meeting.wait()
+        found = list(self.brought)
+        self.meeting.wait()
+        return found
+
+
+class Communicator:
+    """What `Ranks` asks of a communicator of mpi4py."""
+
+    def __init__(self, threads: Threads, rank: int) -> None:
+        self.threads, self.rank, self.size = threads, rank, len(threads.brought)
+
+    def allgather(self, word: Any) -> list[Any]:
+        return self.threads.exchanged(self.rank, word)
+
+    def bcast(self, word: Any) -> Any:
+        return self.allgather(word)[0]
+
+    def Allgather(self, own: np.ndarray, every: np.ndarray) -> None:
+        every[...] = self.allgather(own)
+
+    def Allgatherv(self, own: np.ndarray, every: Any) -> None:
+        into, (counts, starts) = every
+        for part, count, start in zip(self.allgather(own), counts, starts, strict=True):
+            assert part.size == count
+            into.reshape(-1)[start : start + count] = part.ravel()
+
+    def Alltoallv(self, out: Any, into: Any) -> None:
+        place, (counts, starts) = into
+        for rank, (source, (lengths, places)) in enumerate(self.allgather(out)):
+            first, length = places[self.rank], lengths[self.rank]
+            assert length == counts[rank]
+            own = place.reshape(-1)[starts[rank] : starts[rank] + length]
+            own[...] = source[first : first + length]
+
+    def Abort(self, code: int) -> None:
+        raise AssertionError(f"aborted with {code}")
+
+
+@pytest.fixture
+def among() -> Callable[..., list[Any]]:
+    """Runs a function of `Ranks` on so many of them, each a thread; gives what each gave."""
+
+    def run(size: int, function: Callable[[Ranks], Any]) -> list[Any]:
+        threads = Threads(size)
+
+        def one(rank: int) -> Any:
+            try:
+                return function(Ranks(Communicator(threads, rank)))
+            except BaseException:
+                threads.meeting.abort()
+                raise
+
+        with ThreadPoolExecutor(size) as pool:
+            futures = [pool.submit(one, rank) for rank in range(size)]
+        faults = [fault for future in futures if (fault := future.exception())]
+        if faults:
+            raise min(faults, key=lambda fault: isinstance(fault, threading.BrokenBarrierError))
+        return [future.result() for future in futures]
+
+    return run
 
 
 @pytest.fixture(scope="session")

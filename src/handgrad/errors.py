@@ -25,7 +25,14 @@ __all__ = [
 
 
 class HandgradError(Exception):
-    """Something that the user can mend, said in one sentence."""
+    """Something that the user can mend, said in one sentence.
+
+    Attributes
+    ----------
+    everywhere : whether every rank of a training has met it, so that one of them tells it
+    """
+
+    everywhere = False
 
 
 class DataError(HandgradError):
@@ -87,6 +94,7 @@ class NotFiniteError(HandgradError):
     images : the places of the batch's images in the training part, where that is known
     files : their files, where they have any
     repeat : the seed, if it happened to a repeat of the training with another seed
+    everywhere : true, since all ranks have the same loss and make the same step
 
     >>> error = NotFiniteError(12, 0, "the loss is nan", "the output", "2 dense", rows=(1,))
     >>> error.files = ("a.png", "b.png")
@@ -96,6 +104,7 @@ weights. First not finite: the output of layer 2 dense. The batch: b.png first o
 A smaller learning rate, or clip_norm in [optimizer], usually helps
     """
 
+    everywhere = True
     SMALLER = "A smaller learning rate, or clip_norm in [optimizer], usually helps"
     NAMED = 5
     """So many files stand in the sentence; all are in `files`."""

@@ -225,7 +225,7 @@ def test_threads_are_a_plan_of_shapes_and_cores():
     small = hg.Network((hg.Dense(6), hg.Dense(2)), (3, 3, 1))
     large = hg.Network((hg.Dense(512), hg.Dense(10)), (28, 28, 1))
     convolutional = hg.Network((hg.Convolution(32), hg.Flatten(), hg.Dense(10)), (32, 32, 3))
-    assert threads_for(small, 24, 8) == Threads() == (1, 1)
+    assert threads_for(small, 24, 8) == Threads() == (1, 1, 1)
     assert threads_for(large, 256, 8) == Threads(blas=8)
     assert threads_for(convolutional, 128, 8) == Threads(shards=8)
     assert threads_for(convolutional, 1, 8) == Threads()

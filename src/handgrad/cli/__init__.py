@@ -6,7 +6,6 @@ Everything but click is imported inside the commands, so that ``--help`` is ther
 from __future__ import annotations
 
 import io
-import signal
 import sys
 
 import click
@@ -27,6 +26,7 @@ from handgrad.cli.rerun import rerun
 from handgrad.cli.sweep import sweep
 from handgrad.cli.train import train
 from handgrad.cli.verify import verify
+from handgrad.cli.words import said
 from handgrad.errors import HandgradError
 
 __all__ = ["handgrad", "main"]
@@ -67,19 +67,6 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
     try:
         code = handgrad.main(prog_name="handgrad", standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        code = 2
-    except HandgradError as error:
-        for sentence in (str(error), *getattr(error, "__notes__", [])):
-            click.echo(f"handgrad: {sentence}", err=True)
-        code = 2
-    except MemoryError:
-        click.echo("handgrad: found too little memory for images or a network this large", err=True)
-        code = 2
-    except (KeyboardInterrupt, click.Abort) as error:
-        cause = error.__cause__ or error  # click's Abort comes of what was raised
-        for sentence in ("interrupted", *getattr(cause, "__notes__", [])):
-            click.echo(f"handgrad: {sentence}", err=True)
-        code = 128 + getattr(cause, "signum", signal.SIGINT)
+    except (click.ClickException, click.Abort, HandgradError, MemoryError, KeyboardInterrupt) as e:
+        code = said(e)
     sys.exit(code if isinstance(code, int) else 0)

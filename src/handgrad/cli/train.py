@@ -95,11 +95,15 @@ def train(
       handgrad train photos/ --quarantine bad.csv --balanced
       handgrad train --resume runs/mine
     """
+    from handgrad.cli.ranks import one_voice
     from handgrad.cli.viewer import Terminal, interruptible
     from handgrad.errors import RecipeError
     from handgrad.experiments import parsed
     from handgrad.experiments import resume as resumed
     from handgrad.experiments import train as trained
+    from handgrad.experiments.ranked import Among, helped
+    from handgrad.experiments.viewer import Viewer
+    from handgrad.parallel import joined
 
     given: dict[str, Any] = {}
     if optimizer is not None:
@@ -124,22 +128,29 @@ def train(
         "loss.class_weights": "balanced" if balanced else None,
     }
     given |= {path: value for path, value in asked.items() if value is not None}
-    viewer = Terminal(sys.stderr if as_json else sys.stdout, quiet)
+    ranks = joined()
+    first = ranks is None or ranks.rank == 0
+    shown = Terminal(sys.stderr if as_json else sys.stdout, quiet or not first)
+    viewer = shown if ranks is None else Among(ranks, shown if first else Viewer())
     how: Any = {
         "verify": verify,
         "checkpoint_every": checkpoint_every,
         "report": not no_report,
         "viewer": viewer,
+        "ranks": ranks,
     }
-    with viewer, interruptible(viewer) as interrupts:
+    with shown, interruptible(viewer.heard) as interrupts, one_voice(ranks):
         if resume is not None:
             _check_alone(context)
+        if isinstance(viewer, Among) and not first:
+            helped(viewer)
+        elif resume is not None:
             run = resumed(resume, **how)
         else:
             run = trained(source, given, out=out, force=force, **how)
-    if as_json:
+    if first and as_json:
         say_json(run.summary | {"run": str(run.folder)})
-    else:
+    elif first:
         click.echo(_told(run))
     return 128 + interrupts.signum if viewer.interrupted else 0
 

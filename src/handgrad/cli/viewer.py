@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from handgrad.cli.words import percent, time_left
-from handgrad.experiments.conduct import Viewer
 from handgrad.experiments.interrupts import interruptible
+from handgrad.experiments.viewer import Viewer
 
 if TYPE_CHECKING:
     from handgrad.experiments import Experiment

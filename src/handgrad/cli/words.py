@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import signal
 from collections.abc import Sequence
 from typing import Any, TextIO
 
@@ -15,6 +16,7 @@ __all__ = [
     "as_views",
     "columns",
     "percent",
+    "said",
     "say_json",
     "span",
     "time_left",
@@ -35,6 +37,27 @@ as_views = click.option(
     type=click.Choice(["none", "mirror", "mirror-shift"]),
     help="What of an image is averaged, at 1, 2 or 6 times the cost; if not given, as trained.",
 )
+
+
+def said(error: BaseException, who: str = "") -> int:
+    """Tell what went wrong in a sentence, and give the exit code.
+
+    Parameters
+    ----------
+    who : of several processes met it
+    """
+    if isinstance(error, click.ClickException):
+        error.show()
+        return 2
+    code, sentence = 2, str(error)
+    if isinstance(error, MemoryError):
+        sentence = "found too little memory for images or a network this large"
+    elif isinstance(error, KeyboardInterrupt | click.Abort):
+        error = error.__cause__ or error  # click's Abort comes of what was raised
+        code, sentence = 128 + getattr(error, "signum", signal.SIGINT), "interrupted"
+    for line in (sentence, *getattr(error, "__notes__", [])):
+        click.echo(f"handgrad: {who}{line}", err=True)
+    return code
 
 
 def say_json(value: Any, stream: TextIO | None = None) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from handgrad.datasets.augmentation import Augmentation, augmented
+from handgrad.arrays import Array
+from handgrad.datasets.augmentation import Augmentation, applied, drawn
 
 __all__ = ["Batches"]
 
@@ -34,6 +35,8 @@ class Batches:
     shuffle : False to keep the order of the set
     augmentations : what is done to each batch, drawn from the seed, the epoch and the batch alone
     drop_last : leave out a last batch that is short
+    by_rows : hand out the images of a batch as something to take rows of, which are read and
+        augmented when they are taken: whoever has a part of a batch pays for that part
 
     >>> batches = Batches(np.arange(5.0)[:, None], np.arange(5), batch_size=2, seed=0)
     >>> [len(labels) for x, labels in batches(epoch=0)]
@@ -47,6 +50,7 @@ class Batches:
     shuffle: bool = True
     augmentations: tuple[Augmentation, ...] = ()
     drop_last: bool = False
+    by_rows: bool = False
 
     def __post_init__(self) -> None:
         if len(self.images) != len(self.labels) or len(self.labels) == 0:
@@ -81,21 +85,63 @@ class Batches:
     ) -> Iterator[tuple[NDArray[Any], NDArray[np.int64]]]:
         """Go through the set once, from batch ``first`` on: images (batch, …), labels (batch,)."""
         if self.batch_size is None:
-            yield self._augmented(self.images, np.arange(len(self.labels)), epoch, 0), self.labels
+            draws = self._drawn(np.arange(len(self.labels)), epoch, 0)
+            if self.by_rows:
+                x: Any = _Rows(self.images, None, self.augmentations, draws)
+            else:
+                x = applied(self.images, self.augmentations, draws)
+            yield x, self.labels
             return
         order = self.order(epoch)
         labels = self.labels[order]
         for number in range(first, self.steps_per_epoch):
             own = slice(number * self.batch_size, (number + 1) * self.batch_size)
-            # The places are right by construction: "clip" saves take a second look at them.
-            x = self.images.take(order[own], axis=0, mode="clip")
-            yield self._augmented(x, order[own], epoch, number), labels[own]
+            draws = self._drawn(order[own], epoch, number)
+            rows: Any = _Rows(self.images, order[own], self.augmentations, draws)
+            yield rows if self.by_rows else rows[:], labels[own]
 
-    def _augmented(
-        self, x: NDArray[Any], chosen: NDArray[np.int64], epoch: int, number: int
-    ) -> NDArray[Any]:
+    def _drawn(self, chosen: NDArray[np.int64], epoch: int, number: int) -> list[tuple[Array, ...]]:
         if not self.augmentations:
-            return x
+            return []
         sequence = np.random.SeedSequence(self.seed, spawn_key=(AUGMENTATION, epoch, number))
         generator = np.random.default_rng(sequence)
-        return augmented(x, self.augmentations, generator, epoch, chosen)
+        return drawn(self.augmentations, chosen, self.images.shape[1:], generator, epoch)
+
+
+class _Rows:
+    """The images of a batch, none of which is read before its row is asked for.
+
+    Parameters
+    ----------
+    images : all of them
+    chosen : (n,) the batch's, None for all in their order
+    augmentations, draws : those of the whole batch
+    """
+
+    def __init__(
+        self,
+        images: NDArray[Any],
+        chosen: NDArray[np.int64] | None,
+        augmentations: tuple[Augmentation, ...],
+        draws: list[tuple[Array, ...]],
+    ) -> None:
+        self._images, self._chosen = images, chosen
+        self._augmentations, self._draws = augmentations, draws
+        self._count = len(images if chosen is None else chosen)
+        self.shape = (self._count, *images.shape[1:])
+        self.dtype = images.dtype
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, own: slice) -> NDArray[Any]:
+        if self._chosen is None:
+            x = self._images[own]
+        else:
+            # The places are right by construction: "clip" saves take a second look at them.
+            x = self._images.take(self._chosen[own], axis=0, mode="clip")
+        draws = [tuple(array[own] for array in arrays) for arrays in self._draws]
+        return applied(x, self._augmentations, draws)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return np.asarray(self[:], dtype)

@@ -18,6 +18,7 @@ from handgrad.experiments.experiment import Experiment
 from handgrad.experiments.film import SNAPSHOTS, Filming
 from handgrad.experiments.interrupts import interruptible
 from handgrad.experiments.lock import Lock
+from handgrad.experiments.ranked import stand_together, started, steps
 from handgrad.experiments.recipe import read_recipe, with_settings
 from handgrad.experiments.repeats import repeated
 from handgrad.experiments.report import write_report
@@ -36,46 +37,12 @@ from handgrad.experiments.unfinished import (
     swept,
 )
 from handgrad.experiments.verified import model_check
-from handgrad.training import BatchSource, Report
+from handgrad.experiments.viewer import Viewer
+from handgrad.parallel import Ranks, all_or_none
 from handgrad.verification import certificate, checks
 from handgrad.verification import verify as verified
 
 __all__ = ["Viewer", "resume", "train"]
-
-
-class Viewer:
-    """Somebody who watches a training; this one says nothing. The command line has another."""
-
-    interrupted = False
-    """Whether the batches that `watch` hands on ended early, by the user's wish."""
-
-    training = False
-    """Whether the first batch was handed on."""
-
-    def loading(self, stage: str, done: int, total: int) -> None:
-        """Files are being read: so many of so many."""
-
-    def note(self, text: str) -> None:
-        """Something to know, in a line."""
-
-    def begins(self, experiment: Experiment) -> None:
-        """Data and network are there."""
-
-    def watch(self, batches: BatchSource) -> BatchSource:
-        """The batches of the training, to be counted or cut short."""
-        return batches
-
-    def report(self, report: Report) -> None:
-        """A report came."""
-
-    def repeats(self, seed: int, figures: dict[str, Any]) -> None:
-        """The same training with another seed has ended."""
-
-    def stopping(self) -> None:
-        """The user wishes the training to end after the current step."""
-
-    def ends(self, run: Run) -> None:
-        """The run is there."""
 
 
 @contextlib.contextmanager
@@ -100,6 +67,7 @@ def train(
     checkpoint_every: str = "2m",
     report: bool = False,
     viewer: Viewer | None = None,
+    ranks: Ranks | None = None,
 ) -> Run:
     """Train, and leave a run behind.
 
@@ -114,6 +82,7 @@ def train(
         `resume` needs
     report : write the run's page, ``RUN/report.html``, at the end
     viewer : is told how it goes; None for a display in the notebook in which this runs, if it does
+    ranks : the processes that train it together, of which this is rank 0; the others call `helped`
 
     Raises
     ------
@@ -131,15 +100,15 @@ def train(
     """
     every = interval(checkpoint_every)
     with _watched(viewer) as viewer:
-        try:
+        with all_or_none(ranks), _named(source):
             table = with_settings(read_recipe(source), settings or {})
-            experiment = Experiment(table, progress=viewer.loading)
-        except RecipeError as error:
-            if Path(source).suffix != ".toml":
-                raise
-            raise RecipeError(f"{os.fspath(source)}: {error}") from None
+        if ranks is not None:
+            ranks.from_first(table)
+        with _named(source):
+            experiment = started(table, ranks, viewer.loading)
         existed = out is not None and Path(out).exists()
-        folder = begun(experiment.recipe.table(), out, force)
+        with all_or_none(ranks):
+            folder = begun(experiment.recipe.table(), out, force)
         try:
             with Lock(folder / UNFINISHED, viewer.note) as lock:
                 try:
@@ -162,6 +131,7 @@ def resume(
     checkpoint_every: str = "2m",
     report: bool = False,
     viewer: Viewer | None = None,
+    ranks: Ranks | None = None,
     experiment_of: Callable[..., Experiment] = Experiment,
 ) -> Run:
     """Go on with a training that was interrupted, to the same bits as without the interruption.
@@ -172,7 +142,8 @@ def resume(
     Parameters
     ----------
     run : its folder
-    verify, checkpoint_every, report, viewer : as for `train`
+    verify, checkpoint_every, report, viewer, ranks : as for `train`; there may be another number
+        of ranks than before
     experiment_of : makes an experiment of a recipe's table; a sweep's has no test part
 
     Raises
@@ -182,25 +153,43 @@ def resume(
     """
     folder, every = Path(run), interval(checkpoint_every)
     unfinished = folder / UNFINISHED
-    if not folder.is_dir():
-        raise DataError(folder, "no such folder", "a run's folder")
-    no_links(folder)
-    with _watched(viewer) as viewer:
-        if not (unfinished / RECIPE).exists():
-            ended = Run(folder)
+    with _watched(viewer) as viewer, contextlib.ExitStack() as held:
+        with all_or_none(ranks):
+            if not folder.is_dir():
+                raise DataError(folder, "no such folder", "a run's folder")
+            no_links(folder)
+            ended = not (unfinished / RECIPE).exists()
+            if ended:
+                done = Run(folder)
+            else:
+                lock = held.enter_context(Lock(unfinished, viewer.note))
+                swept(folder)
+                table = read_recipe(unfinished / RECIPE)
+        if ranks is not None:
+            ranks.from_first(None if ended else table)
+        if ended:
             discarded(folder)  # of which nothing may be left but remains
             viewer.note(f"{folder} has ended; nothing is left to do")
-            return ended
-        with Lock(unfinished, viewer.note) as lock:
-            swept(folder)
-            table = read_recipe(unfinished / RECIPE)
-            experiment = experiment_of(table, progress=viewer.loading)
+            return done
+        experiment = started(table, ranks, viewer.loading, experiment_of)
+        with all_or_none(ranks):
             if (unfinished / CHECKPOINT).exists():
                 for difference in restore(experiment, unfinished / CHECKPOINT):
                     viewer.note(
                         f"{difference}: the last bits may differ from an uninterrupted training's"
                     )
-            return _conducted(experiment, folder, lock, verify, viewer, every, report)
+        return _conducted(experiment, folder, lock, verify, viewer, every, report)
+
+
+@contextlib.contextmanager
+def _named(source: str | os.PathLike[str]) -> Iterator[None]:
+    """Let an error in a recipe's file name the file."""
+    try:
+        yield
+    except RecipeError as error:
+        if Path(source).suffix != ".toml":
+            raise
+        raise RecipeError(f"{os.fspath(source)}: {error}") from None
 
 
 def _conducted(
@@ -220,10 +209,12 @@ def _conducted(
         experiment, unfinished / CHECKPOINT, every, filming.write, viewer.note
     )
     fault: NotFiniteError | None = None
+    figures: dict[str, Any] | None = None
     repeats: list[dict[str, Any]] = []
     cut = False  # whether there was more to do
     try:
         viewer.begins(experiment)
+        stand_together(experiment)
         try:
 
             def between() -> None:
@@ -233,12 +224,15 @@ def _conducted(
                 filming()
                 checkpoints(now=cut)
 
-            for one in experiment.train(viewer.watch, between):
+            for one in steps(experiment, experiment.train(viewer.watch, between)):
                 viewer.report(one)
             for seed, figures in repeated(experiment, unfinished, every, viewer, lock.beat):
                 repeats.append({"seed": seed, **figures})
                 viewer.repeats(seed, figures)
             cut = cut or len(repeats) < len(experiment.recipe.repeats.seeds)
+            if experiment.ranks is not None:
+                with experiment.among_ranks():
+                    figures = experiment.figures()
         except NotFiniteError as error:
             fault = error
             fault.add_note(f"the run with these weights is in {folder}")
@@ -258,7 +252,7 @@ def _conducted(
                 viewer.loading("judging", 0, 1)
                 board = scoreboard(experiment, experiment.splits.test)
                 viewer.loading("judging", 1, 1)
-            save_run(experiment, results, repeats, stopped, board, fault)
+            save_run(experiment, results, repeats, stopped, board, fault, figures)
             filming.save(results / SNAPSHOTS)
     except BaseException as error:
         if checkpoints.path.exists():

@@ -30,7 +30,7 @@ from handgrad.datasets import (
 )
 from handgrad.errors import NotFiniteError, RecipeError
 from handgrad.experiments.recipe import Data, Recipe, Training
-from handgrad.experiments.threads import Threads, cores, limited
+from handgrad.experiments.threads import Threads, cores, limited, own_cores
 from handgrad.experiments.work import work_for
 from handgrad.layers import BatchNorm, Layer, Residual
 from handgrad.losses import Loss
@@ -43,6 +43,7 @@ from handgrad.networks import (
     check_memory,
     forward_by_the_book,
 )
+from handgrad.parallel import AmongRanks, Ranks, all_or_none
 from handgrad.plans import PlannedForward
 from handgrad.training import (
     BatchSource,
@@ -79,6 +80,7 @@ class Experiment:
     splits : data that is there already; None to load what the recipe names
     progress : told about each stage of the loading, for a bar; None for bars in the notebook in
         which this runs, if it does
+    ranks : the processes that train it together, each with this same experiment; None for this one
 
     Attributes
     ----------
@@ -103,14 +105,17 @@ class Experiment:
         *,
         splits: Splits | None = None,
         progress: Progress | None = None,
+        ranks: Ranks | None = None,
     ) -> None:
+        self.ranks = ranks
         self._span: Span | None = None
         self._away: Network | None = None
         self._stepping = False
         recipe = Recipe.of(table)  # before any loading, so that a slip is told at once
-        device_name(recipe.training.device or "cpu")
+        if device_name(recipe.training.device or "cpu") != "cpu" and ranks is not None:
+            raise RecipeError(f"training.device: found cuda on {ranks.size} ranks; expected one")
         seed, data = recipe.seed, recipe.data
-        self.splits = splits or loaded(recipe.data, recipe.seed, progress or _shown_here())
+        self.splits = splits or _loaded(recipe.data, recipe.seed, progress or _shown_here(), ranks)
         self.whole_train = self.splits.train
         names = self.whole_train.class_names
         self.recipe = Recipe.of(table, classes=len(names))
@@ -139,7 +144,10 @@ class Experiment:
             network, self.preparation, names, self.recipe.loss, views=recipe.views
         )
         self.class_names = names
-        self.work = work_for(self.recipe, network, len(self.train_set), cores())
+        available, size = cores(), 1
+        if ranks is not None:
+            available, size = min(available, ranks.share(own_cores())), ranks.size
+        self.work = work_for(self.recipe, network, len(self.train_set), available, size)
         forward = forward_by_the_book if training.reference else PlannedForward()
         if self.work.device != "cpu":
             forward = ForwardOn(self.work.device)
@@ -214,7 +222,7 @@ class Experiment:
             recipe.optimizer,
             epochs=training.epochs,
             seed=recipe.seed,
-            gradient=self.work.gradient(),
+            gradient=self.work.gradient(self.ranks),
             averaging=recipe.averaging,
             watched=watched,
             every=training.every,
@@ -227,7 +235,12 @@ class Experiment:
             reports = keep_best(reports, network, training.patience, self.state)
         if goal := training.goal():
             reports = stop_at(reports, *goal)
-        with limited(self.threads.blas), self._carried_back(), contextlib.closing(reports):
+        with (
+            limited(self.threads.blas),
+            self.among_ranks(),
+            self._carried_back(),
+            contextlib.closing(reports),
+        ):
             try:
                 for report in reports:
                     self.history.append(report)
@@ -242,6 +255,7 @@ class Experiment:
         self, network: Network, loss: Loss, x: Array, labels: Array, draws: Draws | None
     ) -> Diagnosis:
         """`diagnose`, of the images and the weights themselves where coordinates are stepped."""
+        x = np.asarray(x)
         if self._span is not None:
             self._span.carry_back()
             network, x = self._network, self._span.images
@@ -268,6 +282,7 @@ class Experiment:
             self.recipe.seed,
             augmentations=self.recipe.augmentation,
             drop_last=self.recipe.training.drop_last,
+            by_rows=self.ranks is not None,
         )
 
     def _in_coordinates(self) -> tuple[Batches, dict[str, tuple[Array, Array]]]:
@@ -299,6 +314,22 @@ class Experiment:
             self._span.carry_back()
         if self._away is not None:
             self._network.vector[...] = on_host(self._away.vector)
+
+    @contextlib.contextmanager
+    def among_ranks(self) -> Iterator[None]:
+        """In the block all ranks must ask the network the same, and each computes its part."""
+        networks = [self._network, *([self._span.network] if self._span is not None else [])]
+        before = [network.how_outputs for network in networks]
+        for network, how in zip(networks, before, strict=True):
+            if self.ranks is not None:
+                network.how_outputs = AmongRanks(
+                    how.forward, how.threads, how.at_once, ranks=self.ranks
+                )
+        try:
+            yield
+        finally:
+            for network, how in zip(networks, before, strict=True):
+                network.how_outputs = how
 
     @property
     def epochs(self) -> float:
@@ -367,7 +398,9 @@ class Experiment:
         splits = self.splits
         if self.recipe.repeats.split == "random" and splits.test is not None:
             splits = redrawn(splits, _generator(seed, TEST_SPLIT))
-        return Experiment(self.recipe.table() | {"repeats": {}, "seed": seed}, splits=splits)
+        table = self.recipe.table() | {"repeats": {}, "seed": seed}
+        with all_or_none(self.ranks):
+            return Experiment(table, splits=splits, ranks=self.ranks)
 
     def outputs(self, dataset: Dataset) -> Array:
         """What the model says of a data set; asked again with the same weights, it remembers."""
@@ -420,6 +453,19 @@ class Experiment:
                 "fingerprint": test.fingerprint(),
             }
         return about
+
+
+def _loaded(data: Data, seed: int, progress: Progress | None, ranks: Ranks | None) -> Splits:
+    """The images, which one rank of each machine loads first: the others find what it has kept."""
+    if ranks is None:
+        return loaded(data, seed, progress)
+    found = None
+    for turn in (True, False):
+        with all_or_none(ranks):
+            if ranks.first_here == turn:
+                found = loaded(data, seed, progress)
+    assert found is not None  # it was either turn
+    return found
 
 
 def _shown_here() -> Progress | None:

@@ -9,7 +9,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from handgrad.experiments.conduct import Viewer
+    from handgrad.experiments.viewer import Viewer
 
 __all__ = ["ENDINGS", "Interrupted", "interruptible"]
 

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from uuid import uuid4
 
 from handgrad.errors import HandgradError
-from handgrad.experiments.conduct import Viewer
+from handgrad.experiments.viewer import Viewer
 from handgrad.networks.table import html_facts, html_text
 
 if TYPE_CHECKING:

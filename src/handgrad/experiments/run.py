@@ -170,6 +170,7 @@ def save_run(
     stopped: str | None = None,
     board: Scoreboard | None = None,
     fault: NotFiniteError | None = None,
+    figures: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Write what a training leaves behind into a folder, and return its summary.
 
@@ -182,6 +183,7 @@ def save_run(
     stopped : why the training ended before its recipe said so; None where it did not
     board : what its accuracy is worth, where that was asked
     fault : what was not finite, where that ended the training
+    figures : those of the experiment, where they are known already
     """
     from handgrad.experiments.checkpoints import versions
     from handgrad.experiments.drawn import draw_pictures
@@ -195,7 +197,7 @@ def save_run(
         path.write_text("".join(lines), encoding="utf-8")
     summary = {
         "recipe": recipe.name,
-        **experiment.figures(),
+        **(figures or experiment.figures()),
         "views": recipe.views,
         "epochs": experiment.epochs,
         "steps": experiment.state.steps,

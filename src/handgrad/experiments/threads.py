@@ -12,7 +12,7 @@ from handgrad.errors import HandgradError
 from handgrad.networks import ForwardOn, Network
 from handgrad.plans import is_planned
 
-__all__ = ["CORES", "Threads", "answering", "cores", "limited", "threads_for"]
+__all__ = ["CORES", "Threads", "answering", "cores", "limited", "own_cores", "threads_for"]
 
 CORES = "HANDGRAD_CORES"
 """Processes that share a machine are told so how many of its cores are theirs."""
@@ -31,33 +31,39 @@ class Threads(NamedTuple):
     ----------
     blas : that share a matrix product
     shards : parts of a batch, one thread each
+    ranks : processes with so many threads each, and a part of the batch each
     """
 
     blas: int = 1
     shards: int = 1
+    ranks: int = 1
 
     @property
     def total(self) -> int:
-        return self.blas * self.shards
+        return self.blas * self.shards * self.ranks
 
     def __str__(self) -> str:
-        if self.total == 1:
-            return "1 thread"
+        each = self.blas * self.shards
         what = "share each product" if self.shards == 1 else "have a part of the batch each"
-        return f"{self.total} threads that {what}"
+        own = "1 thread" if each == 1 else f"{each} threads that {what}"
+        return own if self.ranks == 1 else f"{own}, on each of {self.ranks} ranks"
+
+
+def own_cores() -> frozenset[int]:
+    """The cores that this process may use, by their numbers."""
+    if hasattr(os, "sched_getaffinity"):
+        return frozenset(os.sched_getaffinity(0))
+    return frozenset(range(os.cpu_count() or 1))
 
 
 def cores() -> int:
-    """The cores that this process may use; no more than HANDGRAD_CORES says, where that is set.
+    """How many cores this process may use; no more than HANDGRAD_CORES says, where that is set.
 
     Raises
     ------
     HandgradError : HANDGRAD_CORES is no number of 1 or more
     """
-    if hasattr(os, "sched_getaffinity"):
-        found = len(os.sched_getaffinity(0))
-    else:
-        found = os.cpu_count() or 1
+    found = len(own_cores())
     share = os.environ.get(CORES, "")
     if share and not (share.isdecimal() and int(share)):
         raise HandgradError(f"{CORES}: found {share!r}; expected a number of cores, 1 or more")

@@ -61,11 +61,19 @@ class InBatches:
 
     def __call__(self, network: Network, x: Array) -> Array:
         """The outputs of a frozen network for any number of images, in their order."""
-        if not len(x):
-            return np.zeros((0, *network.shapes[-1]), network.dtype)
+        size = self.size(network, x)
+        return self.some(network, x, range(0, len(x), size), size)
+
+    def size(self, network: Network, x: Array) -> int:
+        """How many images go into a batch."""
         large = max(MOST // (math.prod(x.shape[1:]) * network.dtype.itemsize), 1)
-        size = min(self.at_once, large, math.ceil(len(x) / self.threads))
-        if size == len(x):
+        return max(min(self.at_once, large, math.ceil(len(x) / self.threads)), 1)
+
+    def some(self, network: Network, x: Array, starts: range, size: int) -> Array:
+        """The outputs of some of the batches: those that begin at ``starts``."""
+        if not starts:
+            return np.zeros((0, *network.shapes[-1]), network.dtype)
+        if size >= len(x):
             return self.forward(network, np.asarray(x))
         asked = np.geterr()  # which a thread does not inherit
 
@@ -74,4 +82,4 @@ class InBatches:
                 return self.forward(network, x[first : first + size])
 
         with ThreadPoolExecutor(self.threads) as pool:
-            return np.concatenate(list(pool.map(answers, range(0, len(x), size))))
+            return np.concatenate(list(pool.map(answers, starts)))

@@ -1,4 +1,4 @@
-"""Shards: a batch split over threads, whose gradients are summed in a fixed order."""
+"""Shards: a batch split over threads and ranks, whose gradients are summed in a fixed order."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from handgrad.arrays import Array
 from handgrad.calculus.normalization import Total
 from handgrad.losses import Loss
 from handgrad.networks import Draws, Gradient, Network
+from handgrad.parallel.ranks import Ranks
 from handgrad.training import by_the_book, penalty
 from handgrad.training.gradient import HowGradient
 
@@ -35,6 +36,9 @@ class Shards:
     ----------
     threads : how many parts; a batch with fewer samples has one a sample
     how : how the gradient of a part is computed; called by several threads at once
+    ranks : processes with as many threads each, which are called with the same batch, and of whose
+        images each takes its own parts only; a batch with fewer samples than there are ranks is
+        computed by each of them
 
     Each thread should multiply with one BLAS thread: see `threadpoolctl`.
 
@@ -47,10 +51,12 @@ class Shards:
     (0.6931, array([ 0.25, -0.25]))
     """
 
-    def __init__(self, threads: int, how: HowGradient = by_the_book) -> None:
+    def __init__(
+        self, threads: int, how: HowGradient = by_the_book, ranks: Ranks | None = None
+    ) -> None:
         if threads < 1:
             raise ValueError(f"threads = {threads}; expected at least 1")
-        self.threads, self.how = threads, how
+        self.threads, self.how, self.ranks = threads, how, ranks
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="shard")
         self._hands: list[_Hand] = []
 
@@ -63,11 +69,14 @@ class Shards:
         draws: Draws | None,
         gradient: Gradient,
     ) -> tuple[float, Array]:
-        hands = self._hands_for(network, min(self.threads, len(x)))
+        ranks = self.ranks if self.ranks and len(x) >= self.ranks.size else None
+        size, rank = (ranks.size, ranks.rank) if ranks else (1, 0)
+        hands = self._hands_for(network, min(self.threads, len(x) // size), ranks)
+        ends = [len(x) * k // (size * len(hands)) for k in range(size * len(hands) + 1)]
         bare = replace(loss, over="sum", penalty=0.0)
 
         def part(k: int) -> tuple[float, Array]:
-            own = slice(len(x) * k // len(hands), len(x) * (k + 1) // len(hands))
+            own = slice(*ends[rank * len(hands) + k :][:2])
             drawn = draws and [tuple(array[own] for array in arrays) for arrays in draws]
             try:
                 with np.errstate(over="ignore", invalid="ignore"):  # each thread has its own
@@ -85,19 +94,26 @@ class Shards:
             self._hands = []
             raise min(faults, key=lambda fault: isinstance(fault, BrokenBarrierError))
         found = [future.result() for future in futures]
-        scale = 1 / len(x) if loss.over == "mean" else 1.0
+        values = np.array([value for value, _ in found])
+        outputs = np.concatenate([outputs for _, outputs in found])
         vector = gradient.vector
         vector[...] = hands[0].gradient.vector
         for hand in hands[1:]:
             vector += hand.gradient.vector
+        if ranks:
+            ranks.add(vector)
+            values = ranks.rows(values, [len(hands)] * size)
+            firsts = ends[:: len(hands)]
+            outputs = ranks.rows(outputs, np.diff(firsts).tolist())
+        scale = 1 / len(x) if loss.over == "mean" else 1.0
         vector *= scale
-        total = scale * sum(value for value, _ in found) + penalty(network, loss, gradient)
-        return total, np.concatenate([outputs for _, outputs in found])
+        return scale * sum(values.tolist()) + penalty(network, loss, gradient), outputs
 
-    def _hands_for(self, network: Network, count: int) -> list[_Hand]:
+    def _hands_for(self, network: Network, count: int, ranks: Ranks | None) -> list[_Hand]:
         """What each thread works with, made once for a network."""
-        if [hand.whole for hand in self._hands] != [network] * count:
-            meeting = _Meeting(count)
+        made = [(hand.whole, hand.meeting.ranks) for hand in self._hands]
+        if made != [(network, ranks)] * count:
+            meeting = _Meeting(count, ranks)
             self._hands = [
                 _Hand(
                     network,
@@ -122,24 +138,25 @@ class _Hand(NamedTuple):
 class _Meeting(Barrier):
     """Where threads complete a sum: each brings its part, and all leave with the whole."""
 
-    def __init__(self, threads: int) -> None:
-        super().__init__(threads)
-        # Two places in turn: nobody is at the next sum but one before all have read this one.
-        self.brought: list[list[Array]] = [[np.empty(0)] * threads for _ in range(2)]
+    def __init__(self, threads: int, ranks: Ranks | None) -> None:
+        super().__init__(threads, self._add)
+        self.ranks = ranks
+        self.brought: list[Array] = [np.empty(0)] * threads
+        self.whole = np.empty(0)
+
+    def _add(self) -> None:
+        """Done by one thread when all have come, before any goes on."""
+        total = self.brought[0].copy()
+        for other in self.brought[1:]:
+            total += other
+        self.whole = self.ranks.total(total) if self.ranks else total
 
     def total(self, k: int) -> Total:
         """The sum as thread ``k`` asks for it; every thread must ask equally often."""
-        asked = 0
 
         def whole(part: Array) -> Array:
-            nonlocal asked
-            brought = self.brought[asked % 2]
-            asked += 1
-            brought[k] = part
+            self.brought[k] = part
             self.wait()
-            total = brought[0].copy()
-            for other in brought[1:]:
-                total += other
-            return total
+            return self.whole.copy()  # of which another thread has one too
 
         return whole
