@@ -68,7 +68,7 @@ def run_once(variant: str, seed: int, epochs: int, threads: int | None, folder: 
         recipe = folder.with_suffix(".toml")
         recipe.write_text(tomli_w.dumps(table(variant, seed, epochs)), encoding="utf-8")
         run = hg.train(recipe, {} if threads is None else {"training.threads": threads}, out=folder)
-    experiment = Experiment(run.recipe.table())
+    experiment = Experiment(run.recipe)
     held_out = experiment.validation_set
     assert held_out is not None
     model = run.model

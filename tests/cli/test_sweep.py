@@ -136,7 +136,7 @@ def test_resume_goes_alone(handgrad):
 
 
 def test_workers_or_mpi(handgrad, monkeypatch):
-    monkeypatch.setattr("handgrad.experiments.over_mpi.started", lambda: True)
+    monkeypatch.setattr("handgrad.parallel.joined", object)
     said = handgrad("sweep", "lines", "--workers", 2)
     assert said.code == 2
     assert "found --workers under mpiexec; expected one of the two" in said.err

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from handgrad.datasets import Batches, Dataset, OnDisk, Preparation, numbers
-from handgrad.datasets.preparation import measured
+from handgrad.datasets import Batches, Dataset, OnDisk, Preparation, numbers, on_disk, preparation
+from handgrad.datasets.dataset import pooled
+from handgrad.datasets.preparation import fitted, measured
 
 ROWS = np.array([4, 0, 3, 3])
 
@@ -118,3 +119,52 @@ def test_a_data_set_of_them(both: tuple[OnDisk, np.ndarray]) -> None:
     assert isinstance(some.images, OnDisk)
     assert some.fingerprint() == plain.take(np.array([2, 0])).fingerprint()
     assert lazy.take(labels == 1).fingerprint() == plain.take(labels == 1).fingerprint()
+
+
+@pytest.mark.parametrize("most", [0, 10**9], ids=["whenever they are read", "once"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_another_size_is_the_same(
+    both: tuple[OnDisk, np.ndarray], monkeypatch: pytest.MonkeyPatch, most: int, channels: int
+) -> None:
+    images, array = both
+    asked = Preparation(4, 5, channels)
+    monkeypatch.setattr(preparation, "IN_MEMORY", most)
+    monkeypatch.setattr(on_disk, "IMAGES", 3)
+    found = fitted(images, asked)  # type: ignore[arg-type]
+    assert isinstance(found, OnDisk if most == 0 else np.ndarray)
+    assert found.shape == (4, 4, 5, channels)
+    assert found.size == 80 * channels
+    assert np.array_equal(found[:], fitted(array, asked))
+    fewer = found[np.array([3, 1])] if most else found.rows(np.array([3, 1]))  # type: ignore[attr-defined]
+    assert fewer.shape == (2, 4, 5, channels)
+    assert np.array_equal(fewer[:], fitted(array[[3, 1]], asked))
+
+
+def test_two_parts_of_one_file_are_pooled_in_it(both: tuple[OnDisk, np.ndarray]) -> None:
+    images, array = both
+    labels = np.array([0, 1, 1, 0])
+    first, second = (
+        Dataset(images, labels, ("a", "b")).take(np.array(places))  # type: ignore[arg-type]
+        for places in ([2, 0], [1])
+    )
+    together = pooled(first, second)
+    assert isinstance(together.images, OnDisk)
+    assert np.array_equal(together.images[:], array[[2, 0, 1]])
+    other = Dataset(np.zeros((1, 3, 2, 3), np.uint8), np.array([0]), ("a", "b"))
+    assert np.array_equal(pooled(first, other).images[:2], array[[2, 0]])
+    elsewhere = Dataset(OnDisk(array, np.array([1])), np.array([0]), ("a", "b"))  # type: ignore[arg-type]
+    assert np.array_equal(pooled(first, elsewhere).images, array[[2, 0, 1]])
+
+
+def test_extremes_are_those_of_all(stored: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(on_disk, "IMAGES", 2)
+    images = OnDisk(stored, np.arange(5))
+    assert images.extremes() == (stored.min(), stored.max())
+    lazy = images.then(lambda x: np.where(x == x.max(), np.nan, x), np.float64)
+    assert np.isnan(lazy.extremes()).all()
+
+
+def test_large_images_are_cut_in_fewer_pieces() -> None:
+    """At most 16 million numbers at a time, which are 128 MB where they are summed."""
+    places = list(on_disk.pieces(OnDisk(np.zeros((1, 2000, 2000, 3)), np.zeros(3, int))))
+    assert places == [slice(0, 1), slice(1, 2), slice(2, 3)]

@@ -17,7 +17,6 @@ import pytest
 
 from handgrad.errors import HandgradError
 from handgrad.experiments import resume_sweep, sweep
-from handgrad.experiments.over_mpi import started
 
 EPOCHS = [1, 30]
 
@@ -84,33 +83,3 @@ def test_a_signal_to_one_rank_stops_all_and_the_sweep_can_be_resumed_without_mpi
     shutil.rmtree(folder / "trials/001")
     plan.write_text(plan.read_text().replace("1000000", "3"))
     assert [one.status for one in resume_sweep(folder).outcomes] == ["ended", "ended"]
-
-
-def test_whether_mpiexec_began_this(monkeypatch):
-    for name in ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE"):
-        monkeypatch.delenv(name, raising=False)
-    assert started() is False
-    monkeypatch.setenv("PMI_SIZE", "1")
-    assert started() is False
-    monkeypatch.setenv("PMI_SIZE", "3")
-    monkeypatch.setitem(sys.modules, "mpi4py", None)
-    with pytest.raises(HandgradError, match="found 3 processes, but no mpi4py"):
-        started()
-
-
-def test_an_mpiexec_of_another_mpi_is_told(monkeypatch):
-    """Every one of its processes would take itself for the only one."""
-
-    class MPI:
-        class COMM_WORLD:
-            size = 1
-
-    module = type(sys)("mpi4py")
-    module.MPI = MPI
-    monkeypatch.setitem(sys.modules, "mpi4py", module)
-    monkeypatch.delenv("PMI_SIZE", raising=False)
-    monkeypatch.setenv("OMPI_COMM_WORLD_SIZE", "4")
-    with pytest.raises(HandgradError, match="found 4 processes, of which mpi4py sees 1"):
-        started()
-    MPI.COMM_WORLD.size = 4
-    assert started()

@@ -7,11 +7,11 @@ import dataclasses
 import numpy as np
 import pytest
 
-from handgrad.datasets import Preparation
+from handgrad.datasets import OnDisk, Preparation
 from handgrad.errors import HandgradError
 from handgrad.layers import Convolution, Dense, GlobalAveragePool, Tanh
 from handgrad.losses import SoftmaxCrossEntropy
-from handgrad.networks import VIEWS, Model, Network, weighted_views
+from handgrad.networks import VIEWS, InBatches, Model, Network, weighted_views
 
 IMAGE = np.arange(1, 10).reshape(1, 3, 3, 1)
 UPPER_LEFT = [[5, 4, 5], [2, 1, 2], [5, 4, 5]]
@@ -127,3 +127,25 @@ def test_what_a_model_refuses():
     assert Model(*for_one_row, views="mirror").views == "mirror"
     with pytest.raises(HandgradError, match="found images of 1x4; expected at least 2x2"):
         Model(*for_one_row, views="mirror-shift")
+
+
+@pytest.mark.parametrize("views", VIEWS)
+def test_images_on_disk_are_answered_in_the_same_batches(views):
+    """A product's last bits may depend on how many rows it has."""
+    array, asked = images(), []
+
+    def noted(network, x):
+        asked.append(len(x))
+        return network.forward(x)[0]
+
+    answering = model(views)
+    answering.network.how_outputs = InBatches(noted, at_once=2)
+    on_disk = OnDisk(array[::-1], np.array([2, 1, 0]))
+    for (weight, view), (same, other) in zip(
+        weighted_views(on_disk, views), weighted_views(array, views), strict=True
+    ):
+        assert weight == same
+        assert np.array_equal(view[:], other)
+    found = [answering.outputs(given) for given in (array, on_disk)]
+    assert found[0].tobytes() == found[1].tobytes()
+    assert asked[: len(asked) // 2] == asked[len(asked) // 2 :]

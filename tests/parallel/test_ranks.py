@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import socket
+import sys
 
 import numpy as np
 import pytest
@@ -214,15 +216,49 @@ def test_a_process_that_nobody_started_as_a_rank_is_alone(monkeypatch):
 def test_ranks_without_mpi4py_are_told_what_to_install(monkeypatch):
     monkeypatch.setenv("PMI_SIZE", "2")
     monkeypatch.setenv("PMI_RANK", "0")
-    monkeypatch.setitem(__import__("sys").modules, "mpi4py", None)
+    monkeypatch.setitem(sys.modules, "mpi4py", None)
     with pytest.raises(HandgradError, match=r"found 2 ranks, but no mpi4py .*handgrad\[mpi\]"):
         joined()
 
 
+def test_an_mpiexec_of_another_mpi_is_told(monkeypatch):
+    """Every one of its processes would take itself for the only one."""
+
+    class MPI:
+        THREAD_SERIALIZED = 2
+
+        class COMM_WORLD:
+            size, rank = 1, 0
+
+            @staticmethod
+            def allgather(word):
+                return [word]
+
+        @staticmethod
+        def get_vendor():
+            return "MPICH", (5, 0, 2)
+
+        @staticmethod
+        def Query_thread():
+            return 1
+
+    module = type(sys)("mpi4py")
+    module.MPI = MPI
+    monkeypatch.setitem(sys.modules, "mpi4py", module)
+    monkeypatch.delenv("PMI_SIZE", raising=False)
+    monkeypatch.setenv("OMPI_COMM_WORLD_SIZE", "4")
+    monkeypatch.setenv("OMPI_COMM_WORLD_RANK", "2")
+    with pytest.raises(HandgradError, match=r"found 4 ranks started and 1 in mpi4py's MPI \(MPICH"):
+        joined()
+    MPI.COMM_WORLD.size = 4
+    with pytest.raises(HandgradError, match="an MPI without threads"):
+        joined()
+    MPI.THREAD_SERIALIZED = 1
+    assert joined().size == 4
+
+
 def name() -> str:
     """Of this machine."""
-    import socket
-
     return socket.gethostname()
 
 

@@ -62,7 +62,9 @@ def prepare(
     height, width = size.split("x")
     preparation = Preparation(int(height), int(width), 1 if grey else 3, resample)  # type: ignore[arg-type]
     with Terminal(sys.stderr) as viewer:
-        splits = read_folder(Path(folder), preparation, skip_bad=skip_bad, each=viewer.loading)
+        splits = read_folder(
+            Path(folder), preparation, skip_bad=skip_bad, cache=True, each=viewer.loading
+        )
     write_prepared(splits, out)
     parts = {"train": splits.train, "test": splits.test, **splits.others}
     counts = {name: len(dataset) for name, dataset in parts.items() if dataset is not None}

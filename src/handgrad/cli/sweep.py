@@ -120,9 +120,10 @@ _NOBODY = object()
 @contextlib.contextmanager
 def _working(asked: int | None) -> Iterator[Any]:
     """Who runs the trials: so many processes, or the ranks of MPI."""
-    from handgrad.experiments.over_mpi import ranks, started
+    from handgrad.experiments.over_mpi import ranks
+    from handgrad.parallel import joined
 
-    if not started():
+    if joined() is None:
         yield asked
         return
     if asked is not None:

@@ -61,7 +61,9 @@ def read_prepared(path: Path) -> Splits:
         label out of range, NaN
     HandgradError : no room to unpack
 
-    Cost: of 200 MB, 0.0x s where they lie, x s to unpack from gzip.
+    Cost: of 65,000 images of 32x32x3 (200 MB) 0.1 s of processor time where they lie, 3 s to
+    unpack. A batch of 64 then takes 0.2 ms; from gzip itself it would take 90 ms in chunks of one
+    image, and 1 s in those that h5py makes.
     """
     with _file(path) as file:
         images = _images(file, path)
@@ -260,7 +262,7 @@ def _images(file: Any, path: Path) -> Any:
     import h5py
 
     content = _of_kind(file, path, "images", 4, "uf")
-    if math.prod(content.shape) * content.dtype.itemsize <= IN_MEMORY:
+    if math.prod(content.shape) * content.dtype.itemsize <= IN_MEMORY * 10**6:
         return _native(content[()])
     offset, stored = content.id.get_offset(), content.dtype
     # What NumPy has no name for, such as numbers of 7 bits, the library turns into what it has.

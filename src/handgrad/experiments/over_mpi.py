@@ -12,43 +12,13 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from handgrad.errors import HandgradError
 from handgrad.experiments.attempt import Event, Job, Tell, attempt
 from handgrad.experiments.conduct import Viewer
 from handgrad.experiments.interrupts import interruptible
 from handgrad.experiments.threads import CORES, cores
 from handgrad.experiments.workers import MOMENT, Workers
 
-__all__ = ["OverMPI", "ranks", "started"]
-
-SIZES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE")
-"""Where MPICH and its kin, and Open MPI, tell a process how many they began."""
-
-
-def started() -> bool:
-    """Whether `mpiexec` began this process as one of several.
-
-    Raises
-    ------
-    HandgradError : it did, and mpi4py is not there, or belongs to another MPI: every process would
-        take itself for the only one
-    """
-    sizes = [int(os.environ[name]) for name in SIZES if os.environ.get(name, "").isdecimal()]
-    size = max(sizes, default=1)
-    if size == 1:
-        return False
-    try:
-        from mpi4py import MPI
-    except ImportError:
-        raise HandgradError(
-            f"mpiexec: found {size} processes, but no mpi4py; expected it (pip install mpi4py)"
-        ) from None
-    if MPI.COMM_WORLD.size != size:
-        raise HandgradError(
-            f"mpiexec: found {size} processes, of which mpi4py sees {MPI.COMM_WORLD.size}; "
-            "expected the mpiexec of the MPI that mpi4py uses"
-        )
-    return True
+__all__ = ["OverMPI", "ranks"]
 
 
 class OverMPI(Workers):
