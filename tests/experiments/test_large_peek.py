@@ -179,6 +179,7 @@ def test_anonymous_memory_stays_far_below_the_data(tmp_path):
 
 
 PREPARED = """
+import os
 import sys
 import threading
 import time
@@ -207,6 +208,7 @@ SETTINGS = {
     ],
 }
 small, large, out = sys.argv[1:]
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # each thread would hold a batch
 asked, hdf5.IN_MEMORY = hdf5.IN_MEMORY, 0
 made(small)  # what a training needs whatever its data
 hdf5.IN_MEMORY = asked

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-from handgrad.errors import HandgradError
 from handgrad.experiments import resume_sweep, sweep
 
 EPOCHS = [1, 30]

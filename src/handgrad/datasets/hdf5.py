@@ -262,7 +262,7 @@ def _images(file: Any, path: Path) -> Any:
     import h5py
 
     content = _of_kind(file, path, "images", 4, "uf")
-    if math.prod(content.shape) * content.dtype.itemsize <= IN_MEMORY * 10**6:
+    if math.prod(content.shape) * content.dtype.itemsize <= IN_MEMORY:
         return _native(content[()])
     offset, stored = content.id.get_offset(), content.dtype
     # What NumPy has no name for, such as numbers of 7 bits, the library turns into what it has.
