@@ -19,6 +19,7 @@ from typing import Any
 import tomli_w
 
 import handgrad as hg
+from handgrad.datasets import numbers
 from handgrad.experiments import Experiment, read_recipe, resume, with_settings
 
 RESULTS = Path(__file__).parent / "results" / "ablation.json"
@@ -73,7 +74,9 @@ def run_once(variant: str, seed: int, epochs: int, threads: int | None, folder: 
     assert held_out is not None
     model = run.model
     found = {"validation_accuracy": run.summary["validation_accuracy"]}
-    outputs = model.network.outputs(model.numbers(held_out.images))
+    outputs = model.network.outputs(
+        numbers(held_out.images, model.preparation, run.recipe["dtype"])
+    )
     right = model.loss.decide(outputs) == held_out.labels
     return {
         "variant": variant,

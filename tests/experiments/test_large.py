@@ -228,8 +228,8 @@ assert isinstance(experiment.train_set.images, OnDisk)
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="RssAnon is Linux's")
 @pytest.mark.parametrize("how", [{}, {"chunks": (500, 32, 32, 3), "compression": 1}], ids=str)
 def test_so_it_does_of_a_prepared_file(tmp_path, how):
-    """154 MB of pixels in HDF5, trained on and judged; a fifth of them bounds the most of it."""
-    n = {"small": 5_000, "large": 50_000}
+    """184 MB of pixels in HDF5, trained on and judged; a fifth of them bounds the most of it."""
+    n = {"small": 5_000, "large": 60_000}
     for name, count in n.items():
         with h5py.File(tmp_path / f"{name}.h5", "w") as file:
             images = file.create_dataset("images", (count, 32, 32, 3), "u1", **how)

@@ -94,6 +94,13 @@ def train(
       handgrad train photos/ --out runs/mine --skip-bad
       handgrad train photos/ --quarantine bad.csv --balanced
       handgrad train --resume runs/mine
+
+    \b
+    By several processes, each with a part of every batch (pip install 'handgrad[mpi]'):
+      mpiexec -n 2 handgrad train digits           on this machine; --threads is each rank's
+      mpiexec -hosts a,b -n 2 handgrad train …     on two hosts, which ssh reaches
+      mpiexec -n $SLURM_NTASKS handgrad train …    in a Slurm job
+    UCX_TLS=tcp,self keeps it to plain Ethernet; docs/machines.md tells the rest.
     """
     from handgrad.cli.ranks import one_voice
     from handgrad.cli.viewer import Terminal, interruptible

@@ -285,8 +285,10 @@ def _unpacked(content: Any, path: Path) -> NDArray[Any]:
         folder.mkdir(parents=True, exist_ok=True)
         beside = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed below
     with beside:
+        place = np.empty((min(count, len(content)), *content.shape[1:]), content.dtype)
         for first in range(0, len(content), count):
-            some = content[first : first + count]
+            some = place[: len(content) - first]
+            content.read_direct(some, np.s_[first : first + len(some)])
             with _room(path, folder):  # written, not mapped: a full disk then is an error
                 beside.write(some.data)
         with _room(path, folder):

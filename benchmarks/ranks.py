@@ -1,0 +1,339 @@
+"""How much sooner several ranks are done: measured on two, and computed for up to 64.
+
+    python benchmarks/ranks.py [--rounds 7] [--save FILE]    measures, fits, writes the results
+    python benchmarks/ranks.py --picture FILE.svg            draws what was measured and computed
+
+Strong scaling: the batch stays, each rank has its part of it. One rank and two, of one thread each,
+are measured in turn, in processes of their own; a figure is the median over the rounds of the
+median over a process's steps. Writes ``benchmarks/results/ranks.json``. A second pair of processes
+that see each other over TCP alone (``UCX_TLS=tcp,self``) measures how slow messages may be.
+
+The model of a step of R ranks, of which each has B/R of the batch and sums V bytes:
+
+    t(R) = s(R) c(B/R) + 2 (R - 1) (α + β V/R) + 3 γ log2 R
+
+c(n) = c0 + c1 n is the time to compute with n images, fitted to one rank's steps; s(R) is what the
+slowest of R such steps takes, on average, in middle ones, from the scatter of the measured steps;
+α seconds a message and β seconds a byte are fitted to sums of many lengths on two ranks (rank r
+receives R - 1 parts and sends R - 1 sums, of V/R bytes each); γ is the time for a word to all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from handgrad import __version__
+from handgrad.bench.works import convolutional
+from handgrad.datasets import Batches
+from handgrad.layers import Dense, Layer, ReLU
+from handgrad.losses import SoftmaxCrossEntropy
+from handgrad.networks import Network
+from handgrad.optimizers import Momentum
+from handgrad.parallel import Ranks, Shards, joined
+from handgrad.plans import Planned, is_planned
+from handgrad.training import by_the_book, fit
+
+RESULTS = Path(__file__).parent / "results" / "ranks.json"
+BATCHES = (128, 256, 512, 1024, 2048)
+LENGTHS = (250, 2_500, 25_000, 100_000, 400_000, 1_600_000)
+RANKS = (1, 2, 4, 8, 16, 32, 64)
+
+
+def works() -> dict[str, tuple[tuple[Layer, ...], tuple[int, ...]]]:
+    """Name to layers and the shape of an image."""
+    dense = (Dense(512), ReLU(), Dense(512), ReLU(), Dense(10))
+    return {
+        "784-512-512-10": (dense, (784,)),
+        "32-32-pool-64-64-pool-128-10": (tuple(convolutional()), (32, 32, 3)),
+    }
+
+
+def steps(network: Network, batch: int, count: int, ranks: Ranks | None) -> list[float]:
+    """Seconds of each of so many steps of a training."""
+    generator = np.random.default_rng(0)
+    n = min(2 * batch, 2048)
+    n -= n % batch
+    x = generator.random((n, *network.shapes[0]), dtype=np.float32)
+    batches = Batches(x, np.arange(n) % 10, batch, seed=0, by_rows=ranks is not None)
+    how = Planned() if is_planned(network) else by_the_book
+    marks: list[float] = []
+    training = fit(
+        network,
+        batches,
+        SoftmaxCrossEntropy(),
+        Momentum(learning_rate=1e-3),
+        epochs=math.ceil((count + 2) / batches.steps_per_epoch),
+        gradient=how if ranks is None else Shards(1, how, ranks),
+        between=lambda: marks.append(time.perf_counter()),
+        norms=False,
+    )
+    for _ in training:
+        pass
+    return np.diff(marks)[1:].tolist()
+
+
+def sums(ranks: Ranks, length: int, count: int = 60) -> dict[str, float]:
+    """Median seconds of a sum of so many float32: ours, in order, and the library's."""
+    vector, taken = np.ones(length, np.float32), {}
+    for name, add in (
+        ("ordered", lambda: ranks.add(vector)),
+        ("library", lambda: ranks.comm.Allreduce(vector.copy(), vector)),
+        ("word", lambda: ranks.told(False)),
+    ):
+        times = []
+        for _ in range(count):
+            ranks.told(None)  # all begin together
+            start = time.perf_counter()
+            add()
+            times.append(time.perf_counter() - start)
+            vector[...] = 1
+        taken[name] = statistics.median(times[5:])
+    return taken
+
+
+def worker() -> None:
+    """One process's part of a round; rank 0 prints."""
+    ranks = joined()
+    found: dict[str, Any] = {"steps": {}, "sums": {}}
+    with threadpool_limits(1, user_api="blas"):
+        for name, (layers, shape) in works().items():
+            network = Network(layers, shape)
+            network.initialize(np.random.default_rng(0))
+            found["steps"][name] = {
+                "bytes": network.learned.nbytes,
+                **{str(b): steps(network, b, max(8, 6000 // b), ranks) for b in BATCHES},
+            }
+        if ranks is not None:
+            found["sums"] = {str(length): sums(ranks, length) for length in LENGTHS}
+    if ranks is None or ranks.rank == 0:
+        print(json.dumps(found))
+
+
+def ran(ranks: int, **environment: str) -> dict[str, Any]:
+    """A round of so many ranks."""
+    mpiexec = [str(Path(sys.executable).with_name("mpiexec")), "-n", str(ranks)]
+    words = [*(mpiexec if ranks > 1 else []), sys.executable, __file__, "--worker"]
+    done = subprocess.run(
+        words,
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "1", **environment},
+    )
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def middle(rounds: list[dict[str, Any]], work: str, batch: int) -> float:
+    """Milliseconds of a step: the median of the rounds' medians."""
+    return 1e3 * statistics.median(
+        statistics.median(one["steps"][work][str(batch)]) for one in rounds
+    )
+
+
+def messages(rounds: list[dict[str, Any]]) -> dict[str, float]:
+    """α, β and γ of a round's sums: seconds a message, seconds a byte, seconds a word to all."""
+    lengths = np.array(LENGTHS)
+    times = [
+        statistics.median(one["sums"][str(length)]["ordered"] for one in rounds)
+        for length in LENGTHS
+    ]
+    # t = 2 α + β V on two ranks, of which small times count as much as large ones.
+    weights = 1 / np.array(times)
+    table = np.stack([2 * np.ones(len(lengths)), 4.0 * lengths], axis=1)
+    (alpha, beta), *_ = np.linalg.lstsq(table * weights[:, None], times * weights, rcond=None)
+    word = statistics.median(
+        one["sums"][str(length)]["word"] for one in rounds for length in LENGTHS
+    )
+    return {"alpha": max(float(alpha), 0.0), "beta": max(float(beta), 0.0), "gamma": word}
+
+
+def slowest(scatter: list[float]) -> dict[str, float]:
+    """What the slowest of R steps takes, on average, in steps of the median."""
+    drawn = np.random.default_rng(0).choice(np.array(scatter), size=(4000, max(RANKS)))
+    return {str(r): float(drawn[:, :r].max(axis=1).mean()) for r in RANKS}
+
+
+def predicted(
+    compute: dict[str, float], factor: dict[str, float], cost: dict[str, float], size: int,
+    batch: int, ranks: int,
+) -> float:  # fmt: skip
+    """Seconds of a step, by the model at the top."""
+    own = compute["fixed"] + compute["each"] * batch / ranks
+    if ranks == 1:
+        return own
+    sent = 2 * (ranks - 1) * (cost["alpha"] + cost["beta"] * size / ranks)
+    return own * factor[str(ranks)] + sent + 3 * cost["gamma"] * math.log2(ranks)
+
+
+def measured(rounds: int) -> dict[str, Any]:
+    """All that is measured and computed."""
+    one, two, tcp = [], [], []
+    for i in range(rounds):
+        one.append(ran(1))
+        two.append(ran(2))
+        if i % 3 == 0:
+            tcp.append(ran(2, UCX_TLS="tcp,self"))
+        print(f"round {i + 1} of {rounds}", file=sys.stderr, flush=True)
+    costs = {"shared memory": messages(two), "tcp": messages(tcp)}
+    rows, models = [], {}
+    for work in works():
+        size = one[0]["steps"][work]["bytes"]
+        alone = [middle(one, work, batch) for batch in BATCHES]
+        weights = 1 / np.array(alone)
+        table = np.stack([np.ones(len(BATCHES)), np.array(BATCHES)], axis=1)
+        (fixed, each), *_ = np.linalg.lstsq(
+            table * weights[:, None], np.array(alone) * weights, rcond=None
+        )
+        compute = {"fixed": fixed / 1e3, "each": each / 1e3}
+        scatter = [
+            step / statistics.median(times)
+            for found in one
+            for times in [found["steps"][work]["512"]]
+            for step in times
+        ]
+        factor = slowest(scatter)
+        for batch, single in zip(BATCHES, alone, strict=True):
+            ratios = sorted(
+                statistics.median(a["steps"][work][str(batch)])
+                / statistics.median(b["steps"][work][str(batch)])
+                / 2
+                for a, b in zip(one, two, strict=True)
+            )
+            double = middle(two, work, batch)
+            rows.append({
+                "work": work, "batch": batch, "one_ms": single, "two_ms": double,
+                "efficiency": statistics.median(ratios), "least": ratios[0], "most": ratios[-1],
+                "tcp_ms": middle(tcp, work, batch),
+                "model_ms": 1e3 * predicted(
+                    compute, factor, costs["shared memory"], size, batch, 2
+                ),
+            })  # fmt: skip
+        models[work] = {
+            "bytes": size,
+            "compute": compute,
+            "slowest": factor,
+            "efficiency": {
+                kind: {
+                    str(batch): [
+                        predicted(compute, factor, cost, size, batch, 1)
+                        / r
+                        / predicted(compute, factor, cost, size, batch, r)
+                        for r in RANKS
+                    ]
+                    for batch in (*BATCHES, 8192, 32768)
+                }
+                for kind, cost in costs.items()
+            },
+        }
+    length = {
+        str(n): {
+            name: statistics.median(found["sums"][str(n)][name] for found in two)
+            for name in ("ordered", "library")
+        }
+        for n in LENGTHS
+    }
+    return {"rows": rows, "costs": costs, "models": models, "ranks": RANKS, "sums": length}
+
+
+def where() -> dict[str, Any]:
+    import mpi4py
+
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    cpu = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    library = subprocess.run(
+        [sys.executable, "-c", "from mpi4py import MPI; print(MPI.Get_library_version())"],
+        check=True, capture_output=True, text=True,
+    ).stdout.splitlines()[0]  # fmt: skip
+    versions = {"handgrad": __version__, "python": platform.python_version()}
+    versions |= {"numpy": np.__version__, "mpi4py": mpi4py.__version__, "mpi": library}
+    return {
+        "cpu": cpu,
+        "cores": os.cpu_count(),
+        "versions": versions,
+        "date": datetime.now(UTC).date().isoformat(),
+    }
+
+
+def picture(path: Path) -> None:
+    """Efficiency over ranks: what was measured as marks, what the model says as lines."""
+    from matplotlib.figure import Figure
+
+    table = json.loads(RESULTS.read_text(encoding="utf-8"))
+    figure = Figure(figsize=(11, 7.2), layout="constrained")
+    axes = figure.subplots(2, 2, sharex=True, sharey=True)
+    kinds = {"shared memory": "messages as within this machine", "tcp": "messages over TCP"}
+    for row, (work, model) in zip(axes, table["models"].items(), strict=True):
+        for axis, (kind, words) in zip(row, kinds.items(), strict=True):
+            curves = model["efficiency"][kind]
+            for i, (batch, values) in enumerate(curves.items()):
+                colour = (0.05 + 0.12 * i, 0.32 + 0.05 * i, 0.62 - 0.03 * i)
+                axis.plot(table["ranks"], values, color=colour, linewidth=1.4)
+                axis.annotate(
+                    f"batch {int(batch):,}", (table["ranks"][-1], values[-1]),
+                    xytext=(5, 0), textcoords="offset points", va="center", fontsize=7.5,
+                    color=colour,
+                )  # fmt: skip
+            for one in table["rows"]:
+                if one["work"] == work:
+                    ours = (
+                        one["efficiency"]
+                        if kind == "shared memory"
+                        else (one["one_ms"] / one["tcp_ms"] / 2)
+                    )
+                    axis.plot(2, ours, "o", color="#b3420d", markersize=4)
+            axis.set_title(f"{work}, {words}", fontsize=9.5, loc="left")
+            axis.set_xscale("log", base=2)
+            axis.set_xticks(table["ranks"], [str(r) for r in table["ranks"]])
+            axis.set_xlim(0.9, 150)
+            axis.set_ylim(0, 1.12)
+            axis.grid(color="#dddddd", linewidth=0.6)
+            axis.spines[["top", "right"]].set_visible(False)
+    for axis in axes[-1]:
+        axis.set_xlabel("ranks of one thread")
+    for row in axes:
+        row[0].set_ylabel("efficiency: t(1) / (R t(R))")
+    figure.suptitle(
+        "Strong scaling: dots were measured on two ranks, lines are the model", fontsize=11
+    )
+    figure.savefig(path)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--save", type=Path, default=RESULTS)
+    parser.add_argument("--picture", type=Path, metavar="FILE")
+    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.worker:
+        worker()
+    elif given.picture:
+        picture(given.picture)
+    else:
+        found = measured(given.rounds) | {"rounds": given.rounds, "where": where()}
+        given.save.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        for row in found["rows"]:
+            print(
+                f"{row['work']:30} batch {row['batch']:5}: {row['one_ms']:8.2f} ms, two ranks "
+                f"{row['two_ms']:8.2f} ms, efficiency {row['efficiency']:.2f} "
+                f"({row['least']:.2f} to {row['most']:.2f}), model {row['model_ms']:8.2f} ms"
+            )
+
+
+if __name__ == "__main__":
+    main()
