@@ -15,7 +15,7 @@ RATES = ("--set", "optimizer.learning_rate=0.001,0.01", "--set", "training.epoch
 
 @pytest.fixture(autouse=True)
 def _no_pictures(no_pictures, monkeypatch):
-    monkeypatch.setattr("handgrad.experiments.winner._draw", lambda *_: None)
+    monkeypatch.setattr("handgrad.experiments.sweeps.winner._draw", lambda *_: None)
 
 
 def test_what_it_says(handgrad):

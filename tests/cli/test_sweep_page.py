@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from handgrad.cli import handgrad as group
-from handgrad.experiments.grid import Range, spread
+from handgrad.experiments.sweeps.grid import Range, spread
 
 TEXT = (Path(__file__).parents[2] / "docs" / "sweep.md").read_text(encoding="utf-8")
 SHOWN = re.findall(r"^\$ (?:mpiexec .*)?handgrad (.*)$", TEXT, re.M)

@@ -7,6 +7,7 @@ import gc
 import os
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import h5py
@@ -321,6 +322,11 @@ def test_no_room_to_unpack_is_a_sentence(
         with pytest.raises(
             HandgradError, match=r"a\.h5: found packed images, and no room .* .No spa"
         ):
+            read_prepared(path)
+    with monkeypatch.context() as patch:
+        patch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=IMAGES.nbytes - 1))
+        patch.setattr("tempfile.TemporaryFile", None)
+        with pytest.raises(HandgradError, match=r"no room .*No space"):
             read_prepared(path)
     (tmp_path / "file").touch()
     monkeypatch.setenv("HANDGRAD_CACHE", str(tmp_path / "file"))

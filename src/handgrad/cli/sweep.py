@@ -83,7 +83,7 @@ def sweep(
     from handgrad.errors import RecipeError
     from handgrad.experiments import resume_sweep
     from handgrad.experiments import sweep as swept
-    from handgrad.experiments.grid import spread
+    from handgrad.experiments.sweeps.grid import spread
 
     given: dict[str, Any] = {}
     for setting in settings:
@@ -120,7 +120,7 @@ _NOBODY = object()
 @contextlib.contextmanager
 def _working(asked: int | None) -> Iterator[Any]:
     """Who runs the trials: so many processes, or the ranks of MPI."""
-    from handgrad.experiments.over_mpi import ranks
+    from handgrad.experiments.sweeps.over_mpi import ranks
     from handgrad.parallel import joined
 
     if joined() is None:

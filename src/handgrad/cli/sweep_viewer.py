@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from handgrad.cli.viewer import Terminal, interruptible
 from handgrad.cli.words import percent, time_left
-from handgrad.experiments.sweeps import SweepViewer
+from handgrad.experiments.sweeps.conduct import SweepViewer
 
 if TYPE_CHECKING:
-    from handgrad.experiments.trials import Outcome, Plan, Trial
-    from handgrad.experiments.workers import Workers
+    from handgrad.experiments.sweeps.trials import Outcome, Plan, Trial
+    from handgrad.experiments.sweeps.workers import Workers
 
 __all__ = ["SweepTerminal", "interruptible"]
 

@@ -6,9 +6,12 @@ file), and nothing is read that claims far more than the file can hold.
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import mmap
+import os
+import shutil
 import struct
 import tempfile
 from collections.abc import Iterator
@@ -283,6 +286,8 @@ def _unpacked(content: Any, path: Path) -> NDArray[Any]:
     count = -(-count // chunk) * chunk  # so that no chunk is unpacked twice
     with _room(path, folder):
         folder.mkdir(parents=True, exist_ok=True)
+        if shutil.disk_usage(folder).free < content.size * content.dtype.itemsize:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # now, not in an hour
         beside = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed below
     with beside:
         place = np.empty((min(count, len(content)), *content.shape[1:]), content.dtype)

@@ -29,10 +29,9 @@ if TYPE_CHECKING:
     from handgrad.experiments.rerun import Rerun, rerun
     from handgrad.experiments.run import Run, save_run
     from handgrad.experiments.subject import Subject
-    from handgrad.experiments.sweeps import SweepViewer, resume_sweep, sweep
+    from handgrad.experiments.sweeps import Sweep, SweepViewer, resume_sweep, sweep
     from handgrad.experiments.threads import Threads, answering, cores, limited, threads_for
     from handgrad.experiments.verified import model_check, recipe_checks
-    from handgrad.experiments.winner import Sweep
     from handgrad.experiments.work import Work, work_for
 
 _ROOMS = {
@@ -48,10 +47,9 @@ _ROOMS = {
     "rerun": ["Rerun", "rerun"],
     "run": ["Run", "save_run"],
     "subject": ["Subject"],
-    "sweeps": ["SweepViewer", "resume_sweep", "sweep"],
+    "sweeps": ["Sweep", "SweepViewer", "resume_sweep", "sweep"],
     "threads": ["Threads", "answering", "cores", "limited", "threads_for"],
     "verified": ["model_check", "recipe_checks"],
-    "winner": ["Sweep"],
     "work": ["Work", "work_for"],
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}

@@ -18,8 +18,8 @@ from handgrad.experiments.manifest import data_hashes, file_hash
 from handgrad.experiments.run import MANIFEST, SUMMARY, Run
 from handgrad.experiments.scoreboard import scoreboard
 from handgrad.experiments.subject import Subject
+from handgrad.experiments.sweeps.trials import TRIALS, Outcome, Plan, ranked, worded
 from handgrad.experiments.threads import limited
-from handgrad.experiments.trials import TRIALS, Outcome, Plan, ranked, worded
 from handgrad.storage import save_model, written
 from handgrad.training import Report
 

@@ -16,7 +16,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import IO, Any
 
-from handgrad.experiments.attempt import Event, Job, Tell, attempt
+from handgrad.experiments.sweeps.attempt import Event, Job, Tell, attempt
 from handgrad.experiments.threads import CORES, cores
 
 __all__ = ["Here", "Processes", "Workers"]
@@ -150,7 +150,7 @@ class _Process:
             apart = {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - until `close`
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "handgrad.experiments.trial_process"],
+            [sys.executable, "-m", "handgrad.experiments.sweeps.trial_process"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._said,

@@ -24,8 +24,8 @@ from handgrad.experiments import (
     sweep,
     with_settings,
 )
+from handgrad.experiments.sweeps.workers import Processes
 from handgrad.experiments.threads import CORES
-from handgrad.experiments.workers import Processes
 from handgrad.storage import read_tensors
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
@@ -37,7 +37,7 @@ EPOCHS = {"training.epochs": [1, LONG]}
 
 @pytest.fixture(autouse=True)
 def _no_pictures(no_pictures, no_pictures_beside, monkeypatch):
-    monkeypatch.setattr("handgrad.experiments.winner._draw", lambda *_: None)
+    monkeypatch.setattr("handgrad.experiments.sweeps.winner._draw", lambda *_: None)
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +123,7 @@ def test_a_process_says_why_it_could_not(tmp_path, monkeypatch):
 
 
 def test_a_process_has_its_share_of_the_cores(monkeypatch):
-    monkeypatch.setattr("handgrad.experiments.workers.cores", lambda: 8)
+    monkeypatch.setattr("handgrad.experiments.sweeps.workers.cores", lambda: 8)
     assert [Processes(count).share for count in (1, 3, 8, 20)] == [8, 2, 1, 1]
 
 
@@ -146,7 +146,7 @@ def test_a_trial_ends_where_its_sweep_is_gone(tmp_path):
     settings = {"training.epochs": 10_000_000, "data.validation": 0.1}
     table = with_settings(read_recipe("lines"), settings)
     child = subprocess.Popen(
-        [sys.executable, "-m", "handgrad.experiments.trial_process"],
+        [sys.executable, "-m", "handgrad.experiments.sweeps.trial_process"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )

@@ -12,11 +12,11 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from handgrad.experiments.attempt import Event, Job, Tell, attempt
 from handgrad.experiments.conduct import Viewer
 from handgrad.experiments.interrupts import interruptible
+from handgrad.experiments.sweeps.attempt import Event, Job, Tell, attempt
+from handgrad.experiments.sweeps.workers import MOMENT, Workers
 from handgrad.experiments.threads import CORES, cores
-from handgrad.experiments.workers import MOMENT, Workers
 
 __all__ = ["OverMPI", "ranks"]
 

@@ -1,4 +1,4 @@
-"""A process that runs one trial of a sweep: ``python -m handgrad.experiments.trial_process``.
+"""A process that runs one trial of a sweep, as a module: ``python -m`` and the name of this one.
 
 `workers.Processes` starts it. The first line of its standard input is the trial, in JSON; the word
 ``stop`` asks for a checkpoint and an end; where the input ends, the sweep is gone, and it leaves at
@@ -13,7 +13,7 @@ import signal
 import threading
 from typing import IO
 
-from handgrad.experiments.attempt import Event, Job, attempt
+from handgrad.experiments.sweeps.attempt import Event, Job, attempt
 
 __all__ = ["main"]
 

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from handgrad.errors import HandgradError, RecipeError
-from handgrad.experiments.attempt import Event, Job
 from handgrad.experiments.checkpoints import interval
 from handgrad.experiments.conduct import Viewer
 from handgrad.experiments.lock import Lock
-from handgrad.experiments.planning import planned
-from handgrad.experiments.trials import (
+from handgrad.experiments.sweeps.attempt import Event, Job
+from handgrad.experiments.sweeps.planning import planned
+from handgrad.experiments.sweeps.trials import (
     PLAN,
     TRIALS,
     Outcome,
@@ -26,9 +26,9 @@ from handgrad.experiments.trials import (
     outcome_of,
     read_plan,
 )
+from handgrad.experiments.sweeps.winner import RESULTS, Sweep, ended, write_results
+from handgrad.experiments.sweeps.workers import Here, Processes, Workers
 from handgrad.experiments.unfinished import UNFINISHED
-from handgrad.experiments.winner import RESULTS, Sweep, ended, write_results
-from handgrad.experiments.workers import Here, Processes, Workers
 from handgrad.storage import made_folder
 
 __all__ = ["SweepViewer", "resume_sweep", "sweep"]

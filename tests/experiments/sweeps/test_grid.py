@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from handgrad.errors import RecipeError
-from handgrad.experiments.grid import MOST, Range, combinations, divided, spread
+from handgrad.experiments.sweeps.grid import MOST, Range, combinations, divided, spread
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 
 from handgrad.errors import DataError, HandgradError, RecipeError
 from handgrad.experiments import Run, SweepViewer, evaluate, resume_sweep, sweep, train
-from handgrad.experiments.trials import Outcome, outcome_of, ranked, read_plan, said
+from handgrad.experiments.sweeps.trials import Outcome, outcome_of, ranked, read_plan, said
 from handgrad.experiments.unfinished import UNFINISHED
 
 RATES = {"optimizer.learning_rate": [0.001, 0.01, 0.1], "training.epochs": 40}
@@ -28,7 +28,7 @@ def swept(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def _no_pictures(no_pictures, monkeypatch):
-    monkeypatch.setattr("handgrad.experiments.winner._draw", lambda *_: None)
+    monkeypatch.setattr("handgrad.experiments.sweeps.winner._draw", lambda *_: None)
 
 
 def rows(folder) -> list[dict[str, str]]:

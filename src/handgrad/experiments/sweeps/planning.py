@@ -10,11 +10,11 @@ import numpy as np
 
 from handgrad.arrays import Shape
 from handgrad.errors import HandgradError, RecipeError
-from handgrad.experiments.attempt import without_test
 from handgrad.experiments.experiment import Experiment, Progress, loaded
-from handgrad.experiments.grid import Range, combinations
 from handgrad.experiments.recipe import Recipe, read_recipe, with_settings
-from handgrad.experiments.trials import Plan, said
+from handgrad.experiments.sweeps.attempt import without_test
+from handgrad.experiments.sweeps.grid import Range, combinations
+from handgrad.experiments.sweeps.trials import Plan, said
 from handgrad.networks import Network
 
 __all__ = ["VALIDATION", "planned"]
