@@ -48,7 +48,7 @@ from handgrad.plans import Planned, is_planned
 from handgrad.training import by_the_book, fit
 
 RESULTS = Path(__file__).parent / "results" / "ranks.json"
-BATCHES = (128, 256, 512, 1024, 2048)
+BATCHES = (128, 256, 512, 1024)
 LENGTHS = (250, 2_500, 25_000, 100_000, 400_000, 1_600_000)
 RANKS = (1, 2, 4, 8, 16, 32, 64)
 
@@ -115,7 +115,7 @@ def worker() -> None:
             network.initialize(np.random.default_rng(0))
             found["steps"][name] = {
                 "bytes": network.learned.nbytes,
-                **{str(b): steps(network, b, max(8, 6000 // b), ranks) for b in BATCHES},
+                **{str(b): steps(network, b, max(8, 5000 // b), ranks) for b in BATCHES},
             }
         if ranks is not None:
             found["sums"] = {str(length): sums(ranks, length) for length in LENGTHS}
@@ -235,7 +235,7 @@ def measured(rounds: int) -> dict[str, Any]:
                         / predicted(compute, factor, cost, size, batch, r)
                         for r in RANKS
                     ]
-                    for batch in (*BATCHES, 8192, 32768)
+                    for batch in (*BATCHES, 4096, 16384)
                 }
                 for kind, cost in costs.items()
             },
