@@ -2,6 +2,7 @@
 
     python benchmarks/ranks.py [--rounds 7] [--save FILE]    measures, fits, writes the results
     python benchmarks/ranks.py --picture FILE.svg            draws what was measured and computed
+    python benchmarks/ranks.py --pages                       the table, into README.md and docs
 
 Strong scaling: the batch stays, each rank has its part of it. One rank and two, of one thread each,
 are measured in turn, in processes of their own; a figure is the median over the rounds of the
@@ -48,6 +49,9 @@ from handgrad.plans import Planned, is_planned
 from handgrad.training import by_the_book, fit
 
 RESULTS = Path(__file__).parent / "results" / "ranks.json"
+HOME = Path(__file__).parents[1]
+PAGES = (HOME / "README.md", HOME / "docs" / "machines.md")
+BEGIN, END = "<!-- ranks -->\n", "<!-- end of ranks -->\n"
 BATCHES = (128, 256, 512, 1024)
 LENGTHS = (250, 2_500, 25_000, 100_000, 400_000, 1_600_000)
 RANKS = (1, 2, 4, 8, 16, 32, 64)
@@ -247,7 +251,14 @@ def measured(rounds: int) -> dict[str, Any]:
         }
         for n in LENGTHS
     }
-    return {"rows": rows, "costs": costs, "models": models, "ranks": RANKS, "sums": length}
+    return {
+        "rows": rows,
+        "costs": costs,
+        "models": models,
+        "ranks": RANKS,
+        "sums": length,
+        "tcp_rounds": len(tcp),
+    }
 
 
 def where() -> dict[str, Any]:
@@ -313,17 +324,53 @@ def picture(path: Path) -> None:
     figure.savefig(path)
 
 
+def table(found: dict[str, Any]) -> str:
+    """What was measured, in Markdown."""
+    where, versions = found["where"], found["where"]["versions"]
+    lines = [
+        "| network | batch | one rank | two ranks | efficiency | over TCP |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for row in found["rows"]:
+        tcp = row["one_ms"] / row["tcp_ms"] / 2
+        lines.append(
+            f"| {row['work']} | {row['batch']:,} | {row['one_ms']:.1f} ms | {row['two_ms']:.1f} ms "
+            f"| {row['efficiency']:.2f} ({row['least']:.2f} to {row['most']:.2f}) | {tcp:.2f} |"
+        )
+    sums = found["sums"]["100000"]
+    return "\n".join(lines) + (
+        f"\n\nA step of strong scaling, ranks of one thread, medians of {found['rounds']} rounds in "
+        f"turn (least and most of the rounds' ratios); over TCP {found['tcp_rounds']}. A sum of "
+        f"400 kB over two ranks takes {1e6 * sums['ordered']:.0f} µs in the order of the ranks and "
+        f"{1e6 * sums['library']:.0f} µs by MPI's own reduction. `python benchmarks/ranks.py`; "
+        f"{where['cpu']}, {where['cores']} cores, {where['date']}: Python {versions['python']}, "
+        f"NumPy {versions['numpy']}, mpi4py {versions['mpi4py']}, {versions['mpi']}.\n"
+    )
+
+
+def write_pages() -> None:
+    """Put the table between its two marks."""
+    text = table(json.loads(RESULTS.read_text(encoding="utf-8")))
+    for path in PAGES:
+        before, _, rest = path.read_text(encoding="utf-8").partition(BEGIN)
+        _, _, after = rest.partition(END)
+        path.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--save", type=Path, default=RESULTS)
     parser.add_argument("--picture", type=Path, metavar="FILE")
+    parser.add_argument("--pages", action="store_true")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.worker:
         worker()
     elif given.picture:
         picture(given.picture)
+    elif given.pages:
+        write_pages()
     else:
         found = measured(given.rounds) | {"rounds": given.rounds, "where": where()}
         given.save.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
