@@ -339,8 +339,8 @@ def table(found: dict[str, Any]) -> str:
         )
     sums = found["sums"]["100000"]
     return "\n".join(lines) + (
-        f"\n\nA step of strong scaling, ranks of one thread, medians of {found['rounds']} rounds in "
-        f"turn (least and most of the rounds' ratios); over TCP {found['tcp_rounds']}. A sum of "
+        f"\n\nA step of strong scaling, ranks of one thread, medians of {found['rounds']} rounds "
+        f"in turn (least and most of the rounds' ratios); over TCP {found['tcp_rounds']}. A sum of "
         f"400 kB over two ranks takes {1e6 * sums['ordered']:.0f} µs in the order of the ranks and "
         f"{1e6 * sums['library']:.0f} µs by MPI's own reduction. `python benchmarks/ranks.py`; "
         f"{where['cpu']}, {where['cores']} cores, {where['date']}: Python {versions['python']}, "
