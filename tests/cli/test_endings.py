@@ -25,6 +25,15 @@ if hasattr(signal, "SIGHUP"):
     CODES[signal.SIGHUP] = 129
 
 
+@pytest.fixture(autouse=True)
+def heard():
+    """Signals as a terminal gives them, also where ``nohup`` has begun the tests."""
+    before = {signum: signal.signal(signum, signal.default_int_handler) for signum in CODES}
+    yield
+    for signum, handler in before.items():
+        signal.signal(signum, handler)
+
+
 def checkpoint(run: str) -> int:
     """The step of the checkpoint in a run."""
     path = Path(run, "unfinished", "checkpoint.safetensors")
