@@ -6,8 +6,10 @@
 
 Strong scaling: the batch stays, each rank has its part of it. One rank and two, of one thread each,
 are measured in turn, in processes of their own; a figure is the median over the rounds of the
-median over a process's steps. Writes ``benchmarks/results/ranks.json``. A second pair of processes
-that see each other over TCP alone (``UCX_TLS=tcp,self``) measures how slow messages may be.
+median over a process's steps. Two processes that know nothing of each other, with half of the batch
+each, show what the machine itself gives to two: cores share memory, and often more. Two ranks that
+see each other over TCP alone (``UCX_TLS=tcp,self``) show what slower messages cost. Writes
+``benchmarks/results/ranks.json``.
 
 The model of a step of R ranks, of which each has B/R of the batch and sums V bytes:
 
@@ -109,8 +111,8 @@ def sums(ranks: Ranks, length: int, count: int = 60) -> dict[str, float]:
     return taken
 
 
-def worker() -> None:
-    """One process's part of a round; rank 0 prints."""
+def worker(part: int) -> None:
+    """One process's part of a round, with batches of a ``part`` of the size; rank 0 prints."""
     ranks = joined()
     found: dict[str, Any] = {"steps": {}, "sums": {}}
     with threadpool_limits(1, user_api="blas"):
@@ -119,7 +121,7 @@ def worker() -> None:
             network.initialize(np.random.default_rng(0))
             found["steps"][name] = {
                 "bytes": network.learned.nbytes,
-                **{str(b): steps(network, b, max(8, 5000 // b), ranks) for b in BATCHES},
+                **{str(b): steps(network, b // part, max(8, 5000 // b), ranks) for b in BATCHES},
             }
         if ranks is not None:
             found["sums"] = {str(length): sums(ranks, length) for length in LENGTHS}
@@ -127,18 +129,17 @@ def worker() -> None:
         print(json.dumps(found))
 
 
-def ran(ranks: int, **environment: str) -> dict[str, Any]:
-    """A round of so many ranks."""
+def ran(ranks: int, apart: int = 1, **environment: str) -> dict[str, Any]:
+    """A round of so many ranks; or of processes apart, each with its part of the batch."""
     mpiexec = [str(Path(sys.executable).with_name("mpiexec")), "-n", str(ranks)]
-    words = [*(mpiexec if ranks > 1 else []), sys.executable, __file__, "--worker"]
-    done = subprocess.run(
-        words,
-        check=True,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "OPENBLAS_NUM_THREADS": "1", **environment},
-    )
-    found: dict[str, Any] = json.loads(done.stdout)
+    words = [*(mpiexec if ranks > 1 else []), sys.executable, __file__, "--worker", str(apart)]
+    told = {**os.environ, "OPENBLAS_NUM_THREADS": "1", **environment}
+    processes = [
+        subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=told) for _ in range(apart)
+    ]
+    said = [process.communicate()[0] for process in processes]
+    assert not any(process.returncode for process in processes)
+    found: dict[str, Any] = json.loads(said[0])
     return found
 
 
@@ -186,10 +187,11 @@ def predicted(
 
 def measured(rounds: int) -> dict[str, Any]:
     """All that is measured and computed."""
-    one, two, tcp = [], [], []
+    one, two, apart, tcp = [], [], [], []
     for i in range(rounds):
         one.append(ran(1))
         two.append(ran(2))
+        apart.append(ran(1, apart=2))
         if i % 3 == 0:
             tcp.append(ran(2, UCX_TLS="tcp,self"))
         print(f"round {i + 1} of {rounds}", file=sys.stderr, flush=True)
@@ -222,6 +224,7 @@ def measured(rounds: int) -> dict[str, Any]:
             rows.append({
                 "work": work, "batch": batch, "one_ms": single, "two_ms": double,
                 "efficiency": statistics.median(ratios), "least": ratios[0], "most": ratios[-1],
+                "apart_ms": middle(apart, work, batch),
                 "tcp_ms": middle(tcp, work, batch),
                 "model_ms": 1e3 * predicted(
                     compute, factor, costs["shared memory"], size, batch, 2
@@ -328,19 +331,22 @@ def table(found: dict[str, Any]) -> str:
     """What was measured, in Markdown."""
     where, versions = found["where"], found["where"]["versions"]
     lines = [
-        "| network | batch | one rank | two ranks | efficiency | over TCP |",
-        "|---|---:|---:|---:|---:|---:|",
+        "| network | batch | one rank | two ranks | efficiency | two apart | of that | TCP |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for row in found["rows"]:
         tcp = row["one_ms"] / row["tcp_ms"] / 2
         lines.append(
             f"| {row['work']} | {row['batch']:,} | {row['one_ms']:.1f} ms | {row['two_ms']:.1f} ms "
-            f"| {row['efficiency']:.2f} ({row['least']:.2f} to {row['most']:.2f}) | {tcp:.2f} |"
+            f"| {row['efficiency']:.2f} ({row['least']:.2f} to {row['most']:.2f}) "
+            f"| {row['apart_ms']:.1f} ms | {row['apart_ms'] / row['two_ms']:.2f} | {tcp:.2f} |"
         )
     sums = found["sums"]["100000"]
     return "\n".join(lines) + (
         f"\n\nA step of strong scaling, ranks of one thread, medians of {found['rounds']} rounds "
-        f"in turn (least and most of the rounds' ratios); over TCP {found['tcp_rounds']}. A sum of "
+        f"in turn (least and most of the rounds' ratios). Two apart: processes that know nothing of "
+        f"each other, at once, with half of the batch each: what this machine gives to two. TCP: "
+        f"the efficiency with messages over TCP alone, {found['tcp_rounds']} rounds. A sum of "
         f"400 kB over two ranks takes {1e6 * sums['ordered']:.0f} µs in the order of the ranks and "
         f"{1e6 * sums['library']:.0f} µs by MPI's own reduction. `python benchmarks/ranks.py`; "
         f"{where['cpu']}, {where['cores']} cores, {where['date']}: Python {versions['python']}, "
@@ -363,10 +369,10 @@ def main() -> None:
     parser.add_argument("--save", type=Path, default=RESULTS)
     parser.add_argument("--picture", type=Path, metavar="FILE")
     parser.add_argument("--pages", action="store_true")
-    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.worker:
-        worker()
+        worker(given.worker)
     elif given.picture:
         picture(given.picture)
     elif given.pages:

@@ -15,6 +15,7 @@ from handgrad.layers import BatchNorm, Convolution, Dense, Dropout, MaxPool, ReL
 from handgrad.losses import SoftmaxCrossEntropy
 from handgrad.networks import InBatches, Network
 from handgrad.parallel import AmongRanks, Ranks, Shards, all_or_none, joined
+from handgrad.parallel.ranks import SHORT
 
 K = 3
 
@@ -42,7 +43,7 @@ def computed(how, n, penalty=0.1):
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5])
-@pytest.mark.parametrize("length", [0, 1, 4, 1001])
+@pytest.mark.parametrize("length", [0, 1, 1001, SHORT // 4, SHORT // 4 + 1, 10_007])
 def test_a_long_sum_is_taken_in_the_order_of_the_ranks(size, length, among):
     vectors = np.random.default_rng(0).normal(size=(size, length)).astype(np.float32)
     expected = vectors[0].copy()
@@ -51,11 +52,13 @@ def test_a_long_sum_is_taken_in_the_order_of_the_ranks(size, length, among):
 
     def added(ranks):
         own = vectors[ranks.rank].copy()
-        ranks.add(own)
-        return own
+        ranks.add(own, 0.3)
+        ranks.add(once := own.copy())  # again, with what the first has left behind
+        return own, once
 
-    for found in among(size, added):
-        np.testing.assert_array_equal(found, expected)
+    for found, again in among(size, added):
+        np.testing.assert_array_equal(found, expected * np.float32(0.3))
+        np.testing.assert_allclose(again, size * found, rtol=1e-6)
 
 
 @pytest.mark.parametrize("part", [np.float32([1e8, 1]), np.array(3), np.ones((2, 3))])

@@ -15,6 +15,9 @@ from handgrad.errors import HandgradError
 
 __all__ = ["Ranks", "all_or_none", "joined"]
 
+SHORT = 32_000
+"""Bytes of a vector up to which each rank sends all of it to every other: one message less."""
+
 STARTED = {
     "PMI_SIZE": "PMI_RANK",
     "OMPI_COMM_WORLD_SIZE": "OMPI_COMM_WORLD_RANK",
@@ -43,6 +46,7 @@ class Ranks:
 
     def __init__(self, comm: Any) -> None:
         self.comm, self.rank, self.size = comm, int(comm.rank), int(comm.size)
+        self._parts = np.empty((0, 0))  # a large array made anew costs more than what is done in it
         self.machine = socket.gethostname()
         self.name = f"rank {self.rank} of {self.size} (on {self.machine})"
         self.first_here = self.told(self.machine).index(self.machine) == self.rank
@@ -57,8 +61,8 @@ class Ranks:
             total = total + other
         return np.asarray(total)
 
-    def add(self, vector: Array) -> None:
-        """Put the sum over all ranks in the place of a long vector.
+    def add(self, vector: Array, scale: float = 1.0) -> None:
+        """Put ``scale`` times the sum over all ranks in the place of a long vector.
 
         Rank r receives part r of everybody's vector, adds them up in the order of the ranks, and
         sends the sum to all. So 2 (R - 1)/R of the vector goes out of each of R ranks, as in a
@@ -67,16 +71,22 @@ class Ranks:
         Source: Patarasuk and Yuan, Bandwidth optimal all-reduce algorithms for clusters of
         workstations, J. Parallel Distrib. Comput. 69 (2009).
         """
+        if vector.nbytes <= SHORT:
+            np.multiply(self.total(vector), scale, out=vector)
+            return
         ends = np.arange(self.size + 1) * len(vector) // self.size
         counts, starts = np.diff(ends), ends[:-1]
         own = int(counts[self.rank])
-        parts = np.empty((self.size, own), vector.dtype)
+        if self._parts.shape != (self.size, own) or self._parts.dtype != vector.dtype:
+            self._parts = np.empty((self.size, own), vector.dtype)
+        parts = self._parts
         self.comm.Alltoallv(
             [vector, (counts, starts)], [parts, ([own] * self.size, own * np.arange(self.size))]
         )
         total = parts[0]
         for part in parts[1:]:
             total += part
+        total *= scale
         self.comm.Allgatherv(total, [vector, (counts, starts)])
 
     def rows(self, own: Array, counts: Sequence[int]) -> Array:

@@ -59,6 +59,7 @@ class Shards:
         self.threads, self.how, self.ranks = threads, how, ranks
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="shard")
         self._hands: list[_Hand] = []
+        self._others: list[Gradient] = []  # the first hand's is the caller's
 
     def __call__(
         self,
@@ -73,6 +74,7 @@ class Shards:
         size, rank = (ranks.size, ranks.rank) if ranks else (1, 0)
         hands = self._hands_for(network, min(self.threads, len(x) // size), ranks)
         ends = [len(x) * k // (size * len(hands)) for k in range(size * len(hands) + 1)]
+        gradients = [gradient, *self._others]
         bare = replace(loss, over="sum", penalty=0.0)
 
         def part(k: int) -> tuple[float, Array]:
@@ -81,7 +83,7 @@ class Shards:
             try:
                 with np.errstate(over="ignore", invalid="ignore"):  # each thread has its own
                     return self.how(
-                        hands[k].network, bare, x[own], labels[own], drawn, hands[k].gradient
+                        hands[k].network, bare, x[own], labels[own], drawn, gradients[k]
                     )
             except BaseException:
                 hands[k].meeting.abort()  # nobody waits for who has failed
@@ -96,17 +98,15 @@ class Shards:
         found = [future.result() for future in futures]
         values = np.array([value for value, _ in found])
         outputs = np.concatenate([outputs for _, outputs in found])
-        vector = gradient.vector
-        vector[...] = hands[0].gradient.vector
-        for hand in hands[1:]:
-            vector += hand.gradient.vector
+        vector, scale = gradient.vector, 1 / len(x) if loss.over == "mean" else 1.0
+        for other in gradients[1:]:
+            vector += other.vector
         if ranks:
-            ranks.add(vector)
+            ranks.add(vector, scale)
             values = ranks.rows(values, [len(hands)] * size)
-            firsts = ends[:: len(hands)]
-            outputs = ranks.rows(outputs, np.diff(firsts).tolist())
-        scale = 1 / len(x) if loss.over == "mean" else 1.0
-        vector *= scale
+            outputs = ranks.rows(outputs, np.diff(ends[:: len(hands)]).tolist())
+        else:
+            vector *= scale
         return scale * sum(values.tolist()) + penalty(network, loss, gradient), outputs
 
     def _hands_for(self, network: Network, count: int, ranks: Ranks | None) -> list[_Hand]:
@@ -115,23 +115,18 @@ class Shards:
         if made != [(network, ranks)] * count:
             meeting = _Meeting(count, ranks)
             self._hands = [
-                _Hand(
-                    network,
-                    network.shared(meeting.total(k), gathers=k == 0),
-                    network.gradient(),
-                    meeting,
-                )
+                _Hand(network, network.shared(meeting.total(k), gathers=k == 0), meeting)
                 for k in range(count)
             ]
+            self._others = [network.gradient() for _ in range(count - 1)]
         return self._hands
 
 
 class _Hand(NamedTuple):
-    """What one thread works with: its reading of the network, and a place for its gradient."""
+    """What one thread works with: its reading of the network."""
 
     whole: Network
     network: Network
-    gradient: Gradient
     meeting: _Meeting
 
 
