@@ -344,8 +344,8 @@ def table(found: dict[str, Any]) -> str:
     sums = found["sums"]["100000"]
     return "\n".join(lines) + (
         f"\n\nA step of strong scaling, ranks of one thread, medians of {found['rounds']} rounds "
-        f"in turn (least and most of the rounds' ratios). Two apart: processes that know nothing of "
-        f"each other, at once, with half of the batch each: what this machine gives to two. TCP: "
+        f"in turn (least and most of the rounds' ratios). Two apart: processes that know nothing "
+        f"of each other, at once, with half of the batch each: what this machine gives to two. TCP: "
         f"the efficiency with messages over TCP alone, {found['tcp_rounds']} rounds. A sum of "
         f"400 kB over two ranks takes {1e6 * sums['ordered']:.0f} µs in the order of the ranks and "
         f"{1e6 * sums['library']:.0f} µs by MPI's own reduction. `python benchmarks/ranks.py`; "
