@@ -345,7 +345,7 @@ def table(found: dict[str, Any]) -> str:
     return "\n".join(lines) + (
         f"\n\nA step of strong scaling, ranks of one thread, medians of {found['rounds']} rounds "
         f"in turn (least and most of the rounds' ratios). Two apart: processes that know nothing "
-        f"of each other, at once, with half of the batch each: what this machine gives to two. TCP: "
+        f"of each other, at once, with half of the batch each: what this machine gives two. TCP: "
         f"the efficiency with messages over TCP alone, {found['tcp_rounds']} rounds. A sum of "
         f"400 kB over two ranks takes {1e6 * sums['ordered']:.0f} µs in the order of the ranks and "
         f"{1e6 * sums['library']:.0f} µs by MPI's own reduction. `python benchmarks/ranks.py`; "
