@@ -13,11 +13,11 @@ removes the run. Noted are
 
 What is in use tells a leak of malloc's or Python's memory to the byte. What is resident does not:
 malloc keeps free pieces some of which fit nothing, a page stays for one small block on it, and
-glibc keeps the stacks of ended threads for others; it wanders by megabytes, up and down. Flat means,
-of lines through the second half: malloc's bytes in use rise by less than 1 kB a round, Python's
-blocks by less than 20 (the notes of a round are some 5), the trimmed memory by less than 5 % over
-that half, and no handle is left open. Writes ``benchmarks/results/soak.json``; Linux with glibc
-only.
+glibc keeps the stacks of ended threads for others; it wanders by megabytes, up and down. Flat
+means, of lines through the second half: malloc's bytes in use rise by less than 1 kB a round,
+Python's blocks by less than 20 (the notes of a round are some 5), the trimmed memory by less than 5
+% over that half, and no handle is left open. Writes ``benchmarks/results/soak.json``; Linux with
+glibc only.
 """
 
 from __future__ import annotations
