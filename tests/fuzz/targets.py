@@ -154,7 +154,10 @@ def _snapshots() -> bytes:
     return _file(kept.write)
 
 
+@functools.cache
 def _checkpoint() -> bytes:
+    """The same always: what is restored changes the experiment."""
+
     def write(path: Path) -> None:
         Checkpoints(_experiment(), path, (1, 1)).write()
 
