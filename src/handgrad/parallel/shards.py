@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from threading import Barrier, BrokenBarrierError
@@ -89,13 +90,7 @@ class Shards:
                 hands[k].meeting.abort()  # nobody waits for who has failed
                 raise
 
-        futures = [self._pool.submit(part, k) for k in range(len(hands))]
-        wait(futures)  # also where one fails: nobody may still write when the error is told
-        faults = [fault for future in futures if (fault := future.exception())]
-        if faults:
-            self._hands = []
-            raise min(faults, key=lambda fault: isinstance(fault, BrokenBarrierError))
-        found = [future.result() for future in futures]
+        found = [part(0)] if len(hands) == 1 else self._together(part, len(hands))
         values = np.array([value for value, _ in found])
         outputs = np.concatenate([outputs for _, outputs in found])
         vector, scale = gradient.vector, 1 / len(x) if loss.over == "mean" else 1.0
@@ -108,6 +103,18 @@ class Shards:
         else:
             vector *= scale
         return scale * sum(values.tolist()) + penalty(network, loss, gradient), outputs
+
+    def _together(
+        self, part: Callable[[int], tuple[float, Array]], count: int
+    ) -> list[tuple[float, Array]]:
+        """Each part in a thread of its own; what is alone stays in this one, on its core."""
+        futures = [self._pool.submit(part, k) for k in range(count)]
+        wait(futures)  # also where one fails: nobody may still write when the error is told
+        faults = [fault for future in futures if (fault := future.exception())]
+        if faults:
+            self._hands = []
+            raise min(faults, key=lambda fault: isinstance(fault, BrokenBarrierError))
+        return [future.result() for future in futures]
 
     def _hands_for(self, network: Network, count: int, ranks: Ranks | None) -> list[_Hand]:
         """What each thread works with, made once for a network."""
