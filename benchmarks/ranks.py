@@ -167,6 +167,33 @@ def messages(rounds: list[dict[str, Any]]) -> dict[str, float]:
     return {"alpha": max(float(alpha), 0.0), "beta": max(float(beta), 0.0), "gamma": word}
 
 
+def computing(alone: dict[int, float]) -> dict[str, float]:
+    """c0 and c1, neither negative, of milliseconds by batch: small ones count as much as large."""
+    from scipy.optimize import nnls
+
+    table = np.array([[1 / ms, batch / ms] for batch, ms in alone.items()])
+    (fixed, each), _ = nnls(table, np.ones(len(table)))
+    return {"fixed": fixed / 1e3, "each": each / 1e3}
+
+
+def efficiencies(
+    compute: dict[str, float], factor: dict[str, float], costs: dict[str, Any], size: int
+) -> dict[str, Any]:
+    """By the model, for each kind of messages and each batch."""
+    return {
+        kind: {
+            str(batch): [
+                predicted(compute, factor, cost, size, batch, 1)
+                / r
+                / predicted(compute, factor, cost, size, batch, r)
+                for r in RANKS
+            ]
+            for batch in (*BATCHES, 4096, 16384)
+        }
+        for kind, cost in costs.items()
+    }
+
+
 def slowest(scatter: list[float]) -> dict[str, float]:
     """What the slowest of R steps takes, on average, in steps of the median."""
     drawn = np.random.default_rng(0).choice(np.array(scatter), size=(4000, max(RANKS)))
@@ -200,12 +227,7 @@ def measured(rounds: int) -> dict[str, Any]:
     for work in works():
         size = one[0]["steps"][work]["bytes"]
         alone = [middle(one, work, batch) for batch in BATCHES]
-        weights = 1 / np.array(alone)
-        table = np.stack([np.ones(len(BATCHES)), np.array(BATCHES)], axis=1)
-        (fixed, each), *_ = np.linalg.lstsq(
-            table * weights[:, None], np.array(alone) * weights, rcond=None
-        )
-        compute = {"fixed": fixed / 1e3, "each": each / 1e3}
+        compute = computing(dict(zip(BATCHES, alone, strict=True)))
         scatter = [
             step / statistics.median(times)
             for found in one
@@ -234,18 +256,7 @@ def measured(rounds: int) -> dict[str, Any]:
             "bytes": size,
             "compute": compute,
             "slowest": factor,
-            "efficiency": {
-                kind: {
-                    str(batch): [
-                        predicted(compute, factor, cost, size, batch, 1)
-                        / r
-                        / predicted(compute, factor, cost, size, batch, r)
-                        for r in RANKS
-                    ]
-                    for batch in (*BATCHES, 4096, 16384)
-                }
-                for kind, cost in costs.items()
-            },
+            "efficiency": efficiencies(compute, factor, costs, size),
         }
     length = {
         str(n): {
@@ -298,13 +309,15 @@ def picture(path: Path) -> None:
     for row, (work, model) in zip(axes, table["models"].items(), strict=True):
         for axis, (kind, words) in zip(row, kinds.items(), strict=True):
             curves = model["efficiency"][kind]
-            for i, (batch, values) in enumerate(curves.items()):
+            last = 2.0
+            for i, (batch, values) in reversed(list(enumerate(curves.items()))):
                 colour = (0.05 + 0.12 * i, 0.32 + 0.05 * i, 0.62 - 0.03 * i)
                 axis.plot(table["ranks"], values, color=colour, linewidth=1.4)
+                last = min(values[-1], last - 0.045)  # where labels do not meet
                 axis.annotate(
-                    f"batch {int(batch):,}", (table["ranks"][-1], values[-1]),
-                    xytext=(5, 0), textcoords="offset points", va="center", fontsize=7.5,
-                    color=colour,
+                    f"batch {int(batch):,}", (table["ranks"][-1], last), xytext=(5, 0),
+                    textcoords="offset points", va="center", fontsize=7.5, color=colour,
+                    annotation_clip=False,
                 )  # fmt: skip
             for one in table["rows"]:
                 if one["work"] == work:
