@@ -66,12 +66,12 @@ import os, signal, sys
 from handgrad.cli import main
 from handgrad.parallel import Ranks
 number, step, add, steps = int(sys.argv.pop(1)), int(sys.argv.pop(1)), Ranks.add, 0
-def added(ranks, vector):
+def added(ranks, *what):
     global steps
     steps += 1
     if steps == step and ranks.rank == 1:
         os.kill(os.getpid(), number)
-    add(ranks, vector)
+    add(ranks, *what)
 Ranks.add = added
 main()
 """
