@@ -203,3 +203,14 @@ def test_a_watcher_is_told_everything(tmp_path):
     settings = {"training.epochs": 2, "repeats.seeds": [5]}
     train("lines", settings, out=tmp_path / "r", viewer=Watching())
     assert told == ["begins 24", "report 0", "report 1", "repeats 5 loss"]
+
+
+def test_a_run_s_figures_are_those_of_its_model_whatever_its_repeats_find(tmp_path):
+    settings = {"training.epochs": 1, "repeats.seeds": [3, 4]}
+    run = train("digits", settings, out=tmp_path / "r")
+    alone = train("digits", {"training.epochs": 1}, out=tmp_path / "s")
+    assert len(run.summary["repeats"]["runs"]) == 2
+    for name in ("loss", "train_accuracy", "test_accuracy"):
+        assert run.summary[name] == alone.summary[name]
+    losses = {one["loss"] for one in run.summary["repeats"]["runs"]}
+    assert alone.summary["loss"] not in losses

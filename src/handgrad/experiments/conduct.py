@@ -226,9 +226,9 @@ def _conducted(
 
             for one in steps(experiment, experiment.train(viewer.watch, between)):
                 viewer.report(one)
-            for seed, figures in repeated(experiment, unfinished, every, viewer, lock.beat):
-                repeats.append({"seed": seed, **figures})
-                viewer.repeats(seed, figures)
+            for seed, found in repeated(experiment, unfinished, every, viewer, lock.beat):
+                repeats.append({"seed": seed, **found})
+                viewer.repeats(seed, found)
             cut = cut or len(repeats) < len(experiment.recipe.repeats.seeds)
             if experiment.ranks is not None:
                 with experiment.among_ranks():
