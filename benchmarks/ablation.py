@@ -1,6 +1,6 @@
 """What each part of the ``cifar10`` recipe is worth, at a shorter length.
 
-    python benchmarks/ablation.py [--epochs 3] [--runs DIR] [--threads N]
+    python benchmarks/ablation.py [--epochs 3] [--seed N…] [--runs DIR] [--threads N]
 
 Every variant leaves one thing out and is trained with each of two seeds, on 40,000 of the training
 images, and judged on the other 10,000, which the seed deals out: variants of one seed see the same
@@ -111,12 +111,13 @@ def rows(found: list[dict[str, Any]]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--seed", type=int, nargs="*", default=SEEDS, help="only these")
     parser.add_argument("--threads", type=int)
     parser.add_argument("--runs", type=Path, default=Path("runs/ablation"), metavar="DIR")
     parser.add_argument("--save", type=Path, default=RESULTS)
     given = parser.parse_args()
     found = []
-    for seed in SEEDS:
+    for seed in given.seed:
         for variant in VARIANTS:
             folder = given.runs / f"{variant.replace(' ', '-')}-{seed}"
             found.append(run_once(variant, seed, given.epochs, given.threads, folder))

@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 
 from handgrad.datasets import Batches
-from handgrad.errors import DataError, HandgradError
+from handgrad.errors import DataError, HandgradError, NotFiniteError
 from handgrad.layers import BatchNorm, Convolution, Dense, Dropout, MaxPool, ReLU
 from handgrad.losses import SoftmaxCrossEntropy
 from handgrad.networks import InBatches, Network
+from handgrad.optimizers import SGD
 from handgrad.parallel import AmongRanks, Ranks, Shards, all_or_none, joined
 from handgrad.parallel.ranks import SHORT
+from handgrad.training import fit
 
 K = 3
 
@@ -116,16 +118,28 @@ def test_a_rank_reads_its_own_rows_only(among):
         x, labels = images(20)
         watched = Watched(x)
         batches = Batches(watched, labels, batch_size=8, seed=0, by_rows=True)
-        how, network = Shards(1, ranks=ranks), made()
-        loss, gradient = SoftmaxCrossEntropy(), network.gradient()
-        for batch, own in batches(0):
-            how(network, loss, batch, own, network.draw(len(batch), np.random.default_rng(0)),
-                gradient)  # fmt: skip
+        how = Shards(1, ranks=ranks)
+        for _ in fit(made(), batches, SoftmaxCrossEntropy(), SGD(), epochs=1, gradient=how):
+            pass
         return watched.taken
 
     one, other = among(2, read)
     assert sorted(one + other) == list(range(20))
     assert len(one) == len(other) == 10
+
+
+def test_what_is_not_finite_is_diagnosed_from_the_whole_batch(among):
+    def failing(ranks):
+        x, labels = images(8)
+        x[5] = np.nan
+        batches = Batches(x, labels, batch_size=8, seed=0, by_rows=True)
+        with pytest.raises(NotFiniteError) as caught:
+            next(fit(made(), batches, SoftmaxCrossEntropy(), SGD(), epochs=1,
+                     gradient=Shards(1, ranks=ranks)))  # fmt: skip
+        return caught.value.rows, batches.order(0).tolist().index(5)
+
+    for rows, place in among(2, failing):
+        assert rows == (place,)
 
 
 @pytest.mark.parametrize("n", [0, 1, 7, 10, 23])

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from handgrad.cli.words import as_json, columns, percent, say_json, span
+from handgrad.cli.words import as_json, check_alone, columns, percent, say_json, span
 
 if TYPE_CHECKING:
     from handgrad.experiments import Sweep
 
 __all__ = ["sweep"]
+
+FITTING = {"resume", "workers", "checkpoint_every", "quiet", "as_json"}
+"""What may be given with ``--resume``."""
 
 ROWS = 20
 """Trials in the table at the end; all are in results.csv."""
@@ -101,7 +104,7 @@ def sweep(
         how: Any = {"workers": found, "checkpoint_every": checkpoint_every, "viewer": viewer}
         with viewer, interruptible(viewer) as interrupts:
             if resume is not None:
-                _check_alone(context)
+                check_alone(context, FITTING, "sweep")
                 result = resume_sweep(resume, **how)
             else:
                 result = swept(source, given, random=random, seed=seed, out=out, force=force, **how)
@@ -130,20 +133,6 @@ def _working(asked: int | None) -> Iterator[Any]:
         raise click.UsageError("found --workers under mpiexec; expected one of the two")
     with ranks() as found:
         yield _NOBODY if found is None else found
-
-
-def _check_alone(context: click.Context) -> None:
-    """Refuse what would make another sweep of the one that goes on."""
-    fitting = {"resume", "workers", "checkpoint_every", "quiet", "as_json"}
-    for parameter in context.command.params:
-        name = parameter.name or ""
-        given = context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
-        if given and name not in fitting:
-            word = parameter.opts[0] if parameter.opts[0].startswith("-") else "SOURCE"
-            raise click.UsageError(
-                f"found {word} beside --resume; expected neither data nor settings, since the "
-                "sweep goes on with its own"
-            )
 
 
 def told(found: Sweep) -> str:

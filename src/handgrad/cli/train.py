@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from handgrad.cli.words import as_device, as_json, percent, say_json, span
+from handgrad.cli.words import as_device, as_json, check_alone, percent, say_json, span
 
 if TYPE_CHECKING:
     from handgrad.experiments import Run
 
 __all__ = ["train"]
+
+
+FITTING = {"resume", "verify", "checkpoint_every", "no_report", "quiet", "as_json"}
+"""What may be given with ``--resume``."""
 
 
 @click.command()
@@ -148,7 +152,7 @@ def train(
     }
     with shown, interruptible(viewer.heard) as interrupts, one_voice(ranks):
         if resume is not None:
-            _check_alone(context)
+            check_alone(context, FITTING, "run")
         if isinstance(viewer, Among) and not first:
             helped(viewer)
         elif resume is not None:
@@ -160,20 +164,6 @@ def train(
     elif first:
         click.echo(_told(run))
     return 128 + interrupts.signum if viewer.interrupted else 0
-
-
-def _check_alone(context: click.Context) -> None:
-    """Refuse what would make another training of the one that goes on."""
-    fitting = {"resume", "verify", "checkpoint_every", "no_report", "quiet", "as_json"}
-    for parameter in context.command.params:
-        name = parameter.name or ""
-        given = context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
-        if given and name not in fitting:
-            word = parameter.opts[0] if parameter.opts[0].startswith("-") else "SOURCE"
-            raise click.UsageError(
-                f"found {word} beside --resume; expected neither data nor settings, since the run "
-                "goes on with its own"
-            )
 
 
 def _told(run: Run) -> str:

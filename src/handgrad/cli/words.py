@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import signal
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, TextIO
 
 import click
@@ -14,6 +14,7 @@ __all__ = [
     "as_device",
     "as_json",
     "as_views",
+    "check_alone",
     "columns",
     "percent",
     "said",
@@ -58,6 +59,19 @@ def said(error: BaseException, who: str = "") -> int:
     for line in (sentence, *getattr(error, "__notes__", [])):
         click.echo(f"handgrad: {who}{line}", err=True)
     return code
+
+
+def check_alone(context: click.Context, fitting: Collection[str], what: str) -> None:
+    """Refuse what would make another run or sweep of the one that ``--resume`` goes on with."""
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        given = context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+        if given and name not in fitting:
+            word = parameter.opts[0] if parameter.opts[0].startswith("-") else "SOURCE"
+            raise click.UsageError(
+                f"found {word} beside --resume; expected neither data nor settings, since the "
+                f"{what} goes on with its own"
+            )
 
 
 def say_json(value: Any, stream: TextIO | None = None) -> None:

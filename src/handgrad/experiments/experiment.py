@@ -255,7 +255,6 @@ class Experiment:
         self, network: Network, loss: Loss, x: Array, labels: Array, draws: Draws | None
     ) -> Diagnosis:
         """`diagnose`, of the images and the weights themselves where coordinates are stepped."""
-        x = np.asarray(x)
         if self._span is not None:
             self._span.carry_back()
             network, x = self._network, self._span.images
@@ -461,7 +460,7 @@ def _loaded(data: Data, seed: int, progress: Progress | None, ranks: Ranks | Non
         return loaded(data, seed, progress)
     found = None
     for turn in (True, False):
-        with all_or_none(ranks):
+        with ranks.all_or_none():
             if ranks.first_here == turn:
                 found = loaded(data, seed, progress)
     assert found is not None  # it was either turn

@@ -78,6 +78,8 @@ class _Agreed:
 
     def __call__(self, epoch: int, first: int = 0) -> Iterator[tuple[Array, Array]]:
         viewer = self.viewer
+        if viewer.interrupted:
+            return  # all of them know: nobody asks again
         viewer.wish.training = True
         for batch in self.batches(epoch, first):
             stop = any(viewer.ranks.told(viewer.wish.interrupted))

@@ -34,6 +34,7 @@ __all__ = [
     "RECIPE",
     "UNFINISHED",
     "begun",
+    "dated",
     "discarded",
     "finished",
     "no_links",
@@ -55,6 +56,15 @@ def write_recipe(table: dict[str, Any], folder: Path) -> None:
         path.write_text(tomli_w.dumps(table), encoding="utf-8")
 
 
+def dated(parent: str, name: str) -> Iterator[Path]:
+    """Folders ``PARENT/NAME-TIME`` to try, one after the other until one is nobody's yet."""
+    # Without what some system does not take in a name, and a first dot, which would hide the folder
+    word = re.sub(r'[<>:"/\\|?*\x00-\x1f]', "-", name).strip(" .-")[:100] or "run"
+    first = made_folder(parent) / f"{word}-{datetime.now():%Y-%m-%d-%H%M%S}"
+    yield first
+    yield from (Path(f"{first}-{i}") for i in itertools.count(2))
+
+
 def begun(
     table: dict[str, Any], out: str | os.PathLike[str] | None = None, force: bool = False
 ) -> Path:
@@ -67,17 +77,14 @@ def begun(
     force : whether ``out`` may hold files already
     """
     if out is None:
-        # What some system does not take in a name, and a first dot, which would hide the folder.
-        word = re.sub(r'[<>:"/\\|?*\x00-\x1f]', "-", table["name"]).strip(" .-")[:100] or "run"
-        first = made_folder("runs") / f"{word}-{datetime.now():%Y-%m-%d-%H%M%S}"
-        names = itertools.chain([first], (Path(f"{first}-{i}") for i in itertools.count(2)))
+        names = dated("runs", table["name"])
     else:
         target = Path(out)
         if target.exists():
             _checked(target, force)
             _moved_in(table, target, target / UNFINISHED)
             return target
-        names = itertools.chain([target])
+        names = iter([target])
     for target in names:
         with contextlib.suppress(FileExistsError):
             _moved_in(table, made_folder(target.parent), target)

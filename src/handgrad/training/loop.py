@@ -159,8 +159,8 @@ class _Descent:
     def step(self, x: Array, labels: Array, epoch: int, measuring: bool) -> None:
         """Turn the gradient of a batch into the step that is due; the weights stay as they are."""
         network, g, t = self.network, self.g.vector, self.state.steps
-        x = np.asarray(x, like=network.vector)  # which may be on a card; else nothing is done
-        labels = np.asarray(labels, like=network.vector)
+        if not isinstance(network.vector, np.ndarray):  # it is on a card: so must be the batch
+            x, labels = (np.asarray(each, like=network.vector) for each in (x, labels))
         draws = network.draw(len(x), _generator(self.seed, t)) if self.random else None
         gathered = self.gathered.copy()  # few numbers, which the forward pass writes
         wrong = ""
@@ -177,7 +177,8 @@ class _Descent:
                     wrong = "the step that follows is not finite"
         if wrong:
             self.gathered[...] = gathered
-            found = self.diagnosed(network, self.loss, x, labels, draws)
+            whole = np.asarray(x, like=network.vector)  # also where this rank read its own rows
+            found = self.diagnosed(network, self.loss, whole, labels, draws)
             if not found.where and math.isfinite(value):
                 found = of_step(found, network, on_host(g))
             raise NotFiniteError(t, epoch, wrong, *found)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import os
-import re
 import shutil
 from collections.abc import Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,7 @@ from handgrad.experiments.sweeps.trials import (
 )
 from handgrad.experiments.sweeps.winner import RESULTS, Sweep, ended, write_results
 from handgrad.experiments.sweeps.workers import Here, Processes, Workers
-from handgrad.experiments.unfinished import UNFINISHED
+from handgrad.experiments.unfinished import UNFINISHED, dated
 from handgrad.storage import made_folder
 
 __all__ = ["SweepViewer", "resume_sweep", "sweep"]
@@ -159,17 +158,17 @@ def _workers(asked: int | Workers | None, viewer: SweepViewer) -> Workers:
 
 
 def _folder(name: str, out: str | os.PathLike[str] | None, force: bool) -> Path:
-    if out is None:
-        word = re.sub(r'[<>:"/\\|?*\x00-\x1f]', "-", name).strip(" .-")[:100] or "sweep"
-        first = made_folder("sweeps") / f"{word}-{datetime.now():%Y-%m-%d-%H%M%S}"
-        folder, i = first, 1
-        while True:
-            try:
-                folder.mkdir()
-                return folder
-            except FileExistsError:
-                folder, i = Path(f"{first}-{i + 1}"), i + 1
-    folder = made_folder(out)
+    if out is not None:
+        return _checked(made_folder(out), force)
+    for folder in dated("sweeps", name):
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir()
+            return folder
+    raise AssertionError("there is always another name")
+
+
+def _checked(folder: Path, force: bool) -> Path:
+    """The folder, if a sweep may write into it."""
     if (folder / PLAN).exists() and not force:
         raise HandgradError(
             f"{folder}: found a sweep; --resume {folder} goes on with it, --force begins anew"
