@@ -64,7 +64,7 @@ if TYPE_CHECKING:
         SquaredError,
     )
     from handgrad.networks import Model, Network
-    from handgrad.optimizers import SGD, Adam, AdamW, Momentum, Nesterov, RMSProp
+    from handgrad.optimizers import SGD, Adam, AdamW, Momentum, Muon, Nesterov, RMSProp
     from handgrad.storage import load_model, save_model
     from handgrad.training import Report, by_the_book, fit
 
@@ -118,7 +118,7 @@ _ROOMS = {
         "SquaredError",
     ],
     "networks": ["Model", "Network"],
-    "optimizers": ["optimizers", "SGD", "Adam", "AdamW", "Momentum", "Nesterov", "RMSProp"],
+    "optimizers": ["optimizers", "SGD", "Adam", "AdamW", "Momentum", "Muon", "Nesterov", "RMSProp"],
     "pictures": ["pictures"],
     "storage": ["load_model", "save_model"],
     "training": ["Report", "by_the_book", "fit"],

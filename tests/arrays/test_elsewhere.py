@@ -146,8 +146,7 @@ def test_every_loss(elsewhere, cases, dtype):
 def stepped(optimizer, moved=lambda x: x, dtype=np.float32):
     """The vector and the state after three steps."""
     generator = np.random.default_rng(0)
-    places = {"W": [slice(0, 40_000)], "b": [slice(40_000, 40_010)]}
-    chain = optimizer.chain(places.__getitem__)
+    chain = optimizer.chain(Layout({"W": (400, 100), "b": (10,)}))
     vector = moved(generator.normal(size=40_010).astype(dtype))
     state = chain.start(vector)
     for t in range(3):
@@ -175,7 +174,7 @@ def test_every_optimizer(elsewhere, name, coupled):
 
 def test_clipping_of_a_norm_beyond_the_type(elsewhere):
     """Its squares are no numbers of float32, so that it is computed in float64."""
-    chain = Adam(clip_norm=1.0).chain({"W": [slice(0, 3)]}.__getitem__).parts[0]
+    chain = Adam(clip_norm=1.0).chain(Layout({"W": (3,)})).parts[0]
     for make in (elsewhere.moved, np.copy):
         g = make(np.full(3, 1e30, np.float32))
         with np.errstate(over="ignore"):

@@ -30,7 +30,7 @@ DROPPING = [
 WAYS = {
     **{
         kind: {"optimizer": {"kind": kind, "schedule": {"kind": "cosine"}}}
-        for kind in ("sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw")
+        for kind in ("sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw", "muon")
     },
     "moving average": {"averaging": {"kind": "moving average"}},
     "lookahead": {"averaging": {"kind": "lookahead", "every": 2}},
@@ -110,7 +110,7 @@ def test_it_is_the_same_to_the_bit(recipe, tmp_path, way):
     assert not (tmp_path / "cut" / "unfinished").exists()
 
 
-KINDS = ("sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw")
+KINDS = ("sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw", "muon")
 DENSE = {"layer": "dense", "units": "classes"}
 FEATURES = {
     "augmentation": {"augmentation": [{"kind": "translate", "pixels": 1}, {"kind": "flip"}]},

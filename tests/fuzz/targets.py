@@ -288,7 +288,7 @@ def _read_recipe(folder: Path) -> None:
     Recipe.of(recipe.table(), classes=10)
     layout = Network.planned(recipe.architecture, shape)
     shapes = Network.shapes_of(recipe.architecture, shape)
-    recipe.optimizer.chain(layout.places)
+    recipe.optimizer.chain(layout)
     check_memory(layout.size, shapes, 4)
     for layer in recipe.architecture:
         str(layer)

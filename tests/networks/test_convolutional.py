@@ -158,7 +158,7 @@ def test_ten_training_steps_beside_pytorch(torch):
     twin, kept = twin_of(torch, network)
     learned = [parameter for parameter in twin.parameters() if parameter.requires_grad]
     theirs = torch.optim.SGD(learned, lr=0.05, momentum=0.85, nesterov=True)
-    chain = Nesterov(0.05, beta=0.85).chain(network.layout.places)
+    chain = Nesterov(0.05, beta=0.85).chain(network.layout)
     state, gradient = chain.start(network.learned), network.gradient()
     for t in range(10):
         x, labels = batch(t)

@@ -170,7 +170,7 @@ def test_ten_training_steps_beside_pytorch(torch, loss, kind):
             0.01,
         ),
     }[kind]()
-    chain = ours.chain(network.layout.places)
+    chain = ours.chain(network.layout)
     state, gradient = chain.start(network.learned), network.gradient()
     for t in range(10):
         value, outputs = by_the_book(network, loss, x, labels, draws, gradient)

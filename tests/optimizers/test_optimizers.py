@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pytest
 
+from handgrad.arrays import Layout
 from handgrad.errors import RecipeError
 from handgrad.optimizers import (
     SGD,
@@ -16,6 +17,7 @@ from handgrad.optimizers import (
     ClipNorm,
     Cosine,
     Momentum,
+    Muon,
     Nesterov,
     Optimizer,
     RMSProp,
@@ -28,9 +30,9 @@ START = np.array([0.5, -1.0, 2.0, 0.1])
 GRADIENTS = np.random.default_rng(0).normal(size=(STEPS, SIZE)) * [1.0, 0.1, 10.0, 1e-3]
 
 
-def trained(optimizer, gradients=GRADIENTS, weights=(slice(0, SIZE),), start=START):
+def trained(optimizer, gradients=GRADIENTS, start=START, names=None):
     """The vector after every step, (steps, P)."""
-    chain, vector = optimizer.chain({"W": list(weights)}.__getitem__), start.copy()
+    chain, vector = optimizer.chain(Layout(names or {"W": (start.size,)})), start.copy()
     state, found = chain.start(vector), []
     for t, gradient in enumerate(gradients):
         g, before = gradient.copy(), vector.copy()
@@ -95,6 +97,7 @@ CASES = {
     "rmsprop": (RMSProp(0.1, rho=0.9, epsilon=1e-3), rmsprop),
     "adam": (Adam(0.1, beta1=0.7, beta2=0.9, epsilon=1e-3), adam),
     "adamw": (AdamW(0.1, weight_decay=0.2, beta1=0.7, beta2=0.9, epsilon=1e-3), adamw),
+    "muon": (Muon(0.1, matrices=(), beta_others=0.8), nesterov),  # matrices: see test_muon.py
 }
 
 
@@ -120,6 +123,7 @@ def test_against_pytorch(torch, name):
         "sgd": lambda: torch.optim.SGD(**rate),
         "momentum": lambda: torch.optim.SGD(**rate, momentum=0.8),
         "nesterov": lambda: torch.optim.SGD(**rate, momentum=0.8, nesterov=True),
+        "muon": lambda: torch.optim.SGD(**rate, momentum=0.8, nesterov=True),
         "rmsprop": lambda: torch.optim.RMSprop(**rate, alpha=0.9, eps=1e-3),
         "adam": lambda: torch.optim.Adam(**rate, **adams),
         "adamw": lambda: torch.optim.AdamW(**rate, **adams, weight_decay=0.2),
@@ -138,6 +142,10 @@ def test_the_default_numbers_are_pytorchs(torch, name):
     w = torch.zeros(1)
     theirs = {"rmsprop": torch.optim.RMSprop, "adam": torch.optim.Adam}
     theirs["adamw"] = torch.optim.AdamW
+    if name == "muon":
+        numbers = torch.optim.Muon([torch.zeros(1, 1)]).defaults
+        assert (ours.beta, ours.steps) == (numbers["momentum"], numbers["ns_steps"])
+        return
     if name not in theirs:
         assert getattr(ours, "beta", 0.9) == 0.9
         return
@@ -153,7 +161,7 @@ def test_adam_walks_over_all_of_a_long_vector():
     """The first step goes against the sign of each number, η/(1 + ε/|g|); two tiles and a bit."""
     size = 2 * TILE + 3
     gradient = np.resize([1e-3, -2.0, 5.0], size)
-    (after,) = trained(Adam(0.1), [gradient], (slice(0, size),), np.zeros(size))
+    (after,) = trained(Adam(0.1), [gradient], np.zeros(size))
     expected = -0.1 * np.sign(gradient) / (1 + 1e-8 / np.abs(gradient))
     np.testing.assert_allclose(after, expected, rtol=1e-12)
 
@@ -163,7 +171,7 @@ def test_what_is_remembered_of_a_long_vector_stays_in_its_place():
     size, beta = 2 * TILE + 3, 0.5
     gradient = np.resize([1e-3, -2.0, 5.0, 7.0, 11.0], size)
     optimizer = Nesterov(0.1, beta=beta, weight_decay=0.0, clip_norm=1e9)
-    *_, after = trained(optimizer, [gradient] * 2, (slice(0, size),), np.zeros(size))
+    *_, after = trained(optimizer, [gradient] * 2, np.zeros(size))
     np.testing.assert_allclose(after, -0.1 * (2 + 2 * beta + beta**2) * gradient, rtol=1e-12)
 
 
@@ -191,7 +199,7 @@ def test_clip_rule_decay_rate_in_this_order():
     """w ← w - η(t) (rule(clip g) + λ w), by hand, with the decay on the weights alone."""
     optimizer = Momentum(0.5, Cosine(), weight_decay=0.1, clip_norm=1.0, beta=0.5)
     gradients = np.array([[3.0, 4.0], [0.0, 0.5]])
-    found = trained(optimizer, gradients, [slice(0, 1)], np.array([1.0, 1.0]))
+    found = trained(optimizer, gradients, np.array([1.0, 1.0]), {"W": (1,), "b": (1,)})
     # Step 0, η = 0.5: clipped (0.6, 0.8); v = (0.6, 0.8); with 0.1·1 for the first (0.7, 0.8);
     #   w = (1 - 0.35, 1 - 0.4) = (0.65, 0.6)
     # Step 1 of 2, η = 0.5 · (1 + cos ½π)/2 = 0.25: not clipped; v = (0.3, 0.9);
@@ -199,7 +207,8 @@ def test_clip_rule_decay_rate_in_this_order():
     np.testing.assert_allclose(found, [[0.65, 0.6], [0.55875, 0.375]], rtol=1e-14)
 
 
-PLACES = {"W": [slice(0, 2)], "b": [slice(2, 3)], "scale": [slice(3, 4)]}
+LAYOUT = Layout({"W": (2,), "b": (1,), "scale": (1,)})
+PLACES = {name: LAYOUT.places(name) for name in LAYOUT.slots}
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -207,7 +216,7 @@ def test_rates_of_their_own_against_pytorch(torch, name):
     """Twice the rate for offsets, none for scales, half for weights: parameter groups."""
     rates = {"W": 0.5, "b": 2.0, "scale": 0.0}
     optimizer = dataclasses.replace(CASES[name][0], rates=rates)
-    chain, vector = optimizer.chain(lambda name: PLACES.get(name, [])), START.copy()
+    chain, vector = optimizer.chain(LAYOUT), START.copy()
     state = chain.start(vector)
     leaves = {n: torch.tensor(START[place], requires_grad=True) for n, (place,) in PLACES.items()}
     decay = 0.2 if name == "adamw" else None
@@ -221,6 +230,7 @@ def test_rates_of_their_own_against_pytorch(torch, name):
         "sgd": lambda: torch.optim.SGD(groups),
         "momentum": lambda: torch.optim.SGD(groups, momentum=0.8),
         "nesterov": lambda: torch.optim.SGD(groups, momentum=0.8, nesterov=True),
+        "muon": lambda: torch.optim.SGD(groups, momentum=0.8, nesterov=True),
         "rmsprop": lambda: torch.optim.RMSprop(groups, alpha=0.9, eps=1e-3),
         "adam": lambda: torch.optim.Adam(groups, **adams),
         "adamw": lambda: torch.optim.AdamW(groups, **adams),
@@ -240,20 +250,20 @@ def test_rates_of_their_own_against_pytorch(torch, name):
 def test_rates_come_after_the_decay_and_leave_the_rest():
     """w - η r (g + λ w) for a rate r = 3 of W: 1 - 0.3 (2 + 0.5); elsewhere 1 - 0.1 · 2."""
     optimizer = SGD(0.1, weight_decay=0.5, rates={"W": 3.0})
-    chain = optimizer.chain(lambda name: [slice(0, 1)] if name == "W" else [])
+    chain = optimizer.chain(Layout({"W": (1,), "b": (1,)}))
     g, vector = np.array([2.0, 2.0]), np.ones(2)
     chain.apply(g, chain.start(vector), vector, 0, 1)
     np.testing.assert_allclose(vector - g, [0.25, 0.8], rtol=1e-14)
 
 
-@pytest.mark.parametrize("name", ["sgd", "momentum", "nesterov", "rmsprop", "adam"])
+@pytest.mark.parametrize("name", ["sgd", "momentum", "nesterov", "rmsprop", "adam", "muon"])
 def test_coupled_decay_against_pytorch(torch, name):
     """PyTorch's ``weight_decay`` everywhere but in AdamW, per group: here W all, b a quarter."""
     factors = {"W": 1.0, "b": 0.25}
     optimizer = dataclasses.replace(
         CASES[name][0], weight_decay=0.3, coupled=True, decays=factors, rates={"b": 4.0}
     )
-    chain, vector = optimizer.chain(lambda name: PLACES.get(name, [])), START.copy()
+    chain, vector = optimizer.chain(LAYOUT), START.copy()
     state = chain.start(vector)
     leaves = {n: torch.tensor(START[place], requires_grad=True) for n, (place,) in PLACES.items()}
     groups = [
@@ -264,6 +274,7 @@ def test_coupled_decay_against_pytorch(torch, name):
         "sgd": lambda: torch.optim.SGD(groups),
         "momentum": lambda: torch.optim.SGD(groups, momentum=0.8),
         "nesterov": lambda: torch.optim.SGD(groups, momentum=0.8, nesterov=True),
+        "muon": lambda: torch.optim.SGD(groups, momentum=0.8, nesterov=True),
         "rmsprop": lambda: torch.optim.RMSprop(groups, alpha=0.9, eps=1e-3),
         "adam": lambda: torch.optim.Adam(groups, betas=(0.7, 0.9), eps=1e-3),
     }[name]()
@@ -280,10 +291,9 @@ def test_coupled_decay_against_pytorch(torch, name):
 
 def test_a_name_in_one_layer_counts_before_the_name_in_all():
     """Of W in layers 0 and 1, rate 3 for all and 5 for the first, in either order."""
-    places = {"W": [slice(0, 1), slice(1, 2)], "0.W": [slice(0, 1)]}
     for rates in ({"W": 3.0, "0.W": 5.0}, {"0.W": 5.0, "W": 3.0}):
         g, vector = np.ones(2), np.zeros(2)
-        chain = SGD(0.1, rates=rates).chain(places.__getitem__)
+        chain = SGD(0.1, rates=rates).chain(Layout({"0.W": (1,), "1.W": (1,)}))
         chain.apply(g, chain.start(vector), vector, 0, 1)
         np.testing.assert_allclose(g, [0.5, 0.3], rtol=1e-14)
 
@@ -296,7 +306,7 @@ def test_frozen_numbers_neither_step_nor_decay():
     free = dataclasses.replace(optimizer, frozen={})
     found = []
     for o in (optimizer, free):
-        chain, vector, steps = o.chain(lambda name: PLACES.get(name, [])), START.copy(), []
+        chain, vector, steps = o.chain(LAYOUT), START.copy(), []
         state = chain.start(vector)
         for t, gradient in enumerate(GRADIENTS):
             g = gradient.copy()
@@ -316,13 +326,13 @@ def test_frozen_numbers_neither_step_nor_decay():
 def test_a_setting_of_nothing_is_a_slip(setting):
     optimizer = SGD(0.1, weight_decay=0.1, **{setting: {"0.b": 0.5}})
     with pytest.raises(RecipeError, match=f"{setting}.0.b: nothing that is learned has this name"):
-        optimizer.chain(lambda name: PLACES.get(name, []))
+        optimizer.chain(LAYOUT)
 
 
 def test_a_rate_of_nothing_is_a_slip():
     optimizer = SGD(0.1, rates={"b": 2.0, "ofset": 2.0})
     with pytest.raises(RecipeError, match="ofset: nothing that is learned has this name"):
-        optimizer.chain(lambda name: PLACES.get(name, []))
+        optimizer.chain(LAYOUT)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -330,7 +340,7 @@ def test_float32_stays_float32(name):
     """A float64 state would double the memory, and a float64 step would hide in the subtraction."""
     optimizer, _ = CASES[name]
     vector = START.astype(np.float32)
-    chain = optimizer.chain({"W": [slice(0, SIZE)]}.__getitem__)
+    chain = optimizer.chain(Layout({"W": (SIZE,)}))
     state, g = chain.start(vector), GRADIENTS[0].astype(np.float32)
     chain.apply(g, state, vector, 0, 1)
     kept = [array for part in state.values() for array in part.values()]

@@ -104,8 +104,12 @@ class Layout:
         >>> layout.places("W"), layout.places("1.W")
         ([slice(0, 3, None), slice(4, 6, None)], [slice(4, 6, None)])
         """
+        return [slice(slot.start, slot.stop) for slot in self.named(name)]
+
+    def named(self, name: str) -> list[Slot]:
+        """The slots of the learned numbers of one name, as in `places`."""
         return [
-            slice(slot.start, slot.stop)
+            slot
             for slot in self.slots.values()
             if name in (slot.name, slot.name.rpartition(".")[2]) and slot.stop <= self.learned
         ]

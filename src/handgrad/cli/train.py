@@ -26,7 +26,7 @@ FITTING = {"resume", "verify", "checkpoint_every", "no_report", "quiet", "as_jso
 @click.option("--epochs", type=int, help="Passes through the data.")
 @click.option("--batch-size", type=int, help="Images a step.")
 @click.option("--learning-rate", type=float, help="Of the optimizer.")
-@click.option("--optimizer", help="sgd, momentum, nesterov, rmsprop, adam or adamw, afresh.")
+@click.option("--optimizer", help="sgd, momentum, nesterov, rmsprop, adam, adamw or muon, afresh.")
 @click.option("--seed", type=int, help="Of everything that is drawn.")
 @click.option("--threads", type=int, help="How many; by the sizes if not given.")
 @click.option("--reference", is_flag=True, help="All by the book, and nothing by a plan.")

@@ -153,7 +153,7 @@ def _check_names(experiment: Experiment, tensors: dict[str, Array], path: Path) 
     """Refuse arrays that are not those which this training remembers."""
     network, averaging = experiment.stepped, experiment.recipe.averaging
     fresh = State(
-        memory=experiment.recipe.optimizer.chain(network.layout.places).start(network.learned),
+        memory=experiment.recipe.optimizer.chain(network.layout).start(network.learned),
         average=averaging.start(network.vector) if averaging else {},
     )
     wanted = {"vector": network.vector, **fresh.apart()[0]}

@@ -525,11 +525,11 @@ def _check_fits(recipe: Recipe, preparation: Preparation) -> None:
     There are the weights, their gradient, and what the optimizer and the averaging remember.
     """
     shapes = Network.shapes_of(recipe.architecture, preparation.shape)
-    numbers_in_all = Network.planned(recipe.architecture, preparation.shape).size
-    rule = recipe.optimizer.rule()
+    layout = Network.planned(recipe.architecture, preparation.shape)
+    rule = recipe.optimizer.rule(layout)
     remembered = len(rule.start(np.zeros(1))) if rule else 0
     vectors = 2 + remembered + (recipe.averaging is not None)
-    check_memory(numbers_in_all, shapes, np.dtype(recipe.dtype).itemsize, vectors)
+    check_memory(layout.size, shapes, np.dtype(recipe.dtype).itemsize, vectors)
 
 
 def _check_norms(layers: Sequence[Layer], shape: Shape, samples: int) -> None:

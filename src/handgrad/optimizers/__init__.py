@@ -14,11 +14,13 @@ from handgrad.optimizers.chain import (
     Scale,
     Transformation,
 )
+from handgrad.optimizers.muon import FixedNorm, MuonRule
 from handgrad.optimizers.optimizer import (
     SGD,
     Adam,
     AdamW,
     Momentum,
+    Muon,
     Nesterov,
     Optimizer,
     RMSProp,
@@ -45,11 +47,14 @@ __all__ = [
     "Constant",
     "Cosine",
     "Decay",
+    "FixedNorm",
     "Frozen",
     "Lookahead",
     "Momentum",
     "MomentumRule",
     "MovingAverage",
+    "Muon",
+    "MuonRule",
     "Nesterov",
     "OneCycle",
     "Optimizer",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from handgrad.arrays import Layout, Slot
 from handgrad.errors import RecipeError
 from handgrad.optimizers.chain import (
     Chain,
@@ -17,11 +17,12 @@ from handgrad.optimizers.chain import (
     Scale,
     Transformation,
 )
+from handgrad.optimizers.muon import FixedNorm, MuonRule
 from handgrad.optimizers.rules import AdamRule, MomentumRule, RMSPropRule
 from handgrad.optimizers.schedules import Constant, Schedule
 from handgrad.tables import Named
 
-__all__ = ["SGD", "Adam", "AdamW", "Momentum", "Nesterov", "Optimizer", "RMSProp"]
+__all__ = ["SGD", "Adam", "AdamW", "Momentum", "Muon", "Nesterov", "Optimizer", "RMSProp"]
 
 
 @dataclass(frozen=True)
@@ -72,39 +73,45 @@ class Optimizer(Named):
                 raise ValueError(f"frozen.{name} = {part}; expected a part of the training, 0 to 1")
         if self.clip_norm is not None and not self.clip_norm > 0:
             raise ValueError(f"clip_norm = {self.clip_norm}; expected more than 0")
-        for name in ("beta", "beta1", "beta2", "rho"):
+        for name in ("beta", "beta_others", "beta1", "beta2", "rho"):
             if not 0 <= getattr(self, name, 0) < 1:
                 raise ValueError(f"{name} = {getattr(self, name)}; expected a number in [0, 1)")
         epsilon = getattr(self, "epsilon", 1.0)
         if not epsilon > 0:
             raise ValueError(f"epsilon = {epsilon}; expected more than 0")
 
-    def rule(self) -> Transformation | None:
+    def rule(self, layout: Layout) -> Transformation | None:
         """What sets this optimizer apart; None where the gradient itself is the direction."""
         return None
 
-    def chain(self, places: Callable[[str], Sequence[slice]]) -> Chain:
-        """The whole way from gradient to step, for a vector with named ``places``."""
+    def last(self, layout: Layout) -> Transformation | None:
+        """What is done to the step when all else is; None for nothing."""
+        return None
+
+    def chain(self, layout: Layout) -> Chain:
+        """The whole way from gradient to step, for a vector laid out so."""
 
         def named(key: str, times: float = 1.0) -> tuple[tuple[slice, float], ...]:
             """The places that the setting ``key`` names, each with its number."""
             found: dict[int, tuple[slice, float]] = {}
             for name, number in sorted(getattr(self, key).items(), key=lambda item: "." in item[0]):
-                if not places(name) and (key, name) != ("decays", "W"):
+                places = layout.places(name)
+                if not places and (key, name) != ("decays", "W"):
                     raise RecipeError(
                         f"optimizer: {key}.{name}: nothing that is learned has this name"
                     )
-                found |= {place.start: (place, times * number) for place in places(name)}
+                found |= {place.start: (place, times * number) for place in places}
             return tuple(found.values())
 
         decay = Decay(named("decays", self.weight_decay)) if self.weight_decay else None
         parts: list[Transformation | None] = [
             ClipNorm(self.clip_norm) if self.clip_norm is not None else None,
             decay if self.coupled else None,
-            self.rule(),
+            self.rule(layout),
             None if self.coupled else decay,
             Rates(named("rates")) if self.rates else None,
             Scale(self.learning_rate, self.schedule),
+            self.last(layout),
             Frozen(named("frozen")) if self.frozen else None,
         ]
         return Chain(tuple(part for part in parts if part is not None))
@@ -125,7 +132,7 @@ class Momentum(Optimizer):
 
     beta: float = 0.9
 
-    def rule(self) -> Transformation:
+    def rule(self, layout: Layout) -> Transformation:
         return MomentumRule(self.beta)
 
 
@@ -137,7 +144,7 @@ class Nesterov(Optimizer):
 
     beta: float = 0.9
 
-    def rule(self) -> Transformation:
+    def rule(self, layout: Layout) -> Transformation:
         return MomentumRule(self.beta, nesterov=True)
 
 
@@ -151,7 +158,7 @@ class RMSProp(Optimizer):
     rho: float = 0.99
     epsilon: float = 1e-8
 
-    def rule(self) -> Transformation:
+    def rule(self, layout: Layout) -> Transformation:
         return RMSPropRule(self.rho, self.epsilon)
 
 
@@ -166,7 +173,7 @@ class Adam(Optimizer):
     beta2: float = 0.999
     epsilon: float = 1e-8
 
-    def rule(self) -> Transformation:
+    def rule(self, layout: Layout) -> Transformation:
         return AdamRule(self.beta1, self.beta2, self.epsilon)
 
 
@@ -177,3 +184,50 @@ class AdamW(Adam):
     name: ClassVar[str] = "adamw"
 
     weight_decay: float = 0.01
+
+
+@dataclass(frozen=True)
+class Muon(Optimizer):
+    """Momentum whose matrices are made orthogonal; see `MuonRule`.
+
+    Meant for the weights of hidden layers. What is not named in ``matrices``, such as offsets and
+    the last layer, goes by Nesterov's momentum, and wants ``rates`` of its own: a matrix moves by η
+    in every direction, however small its gradient.
+
+    Parameters
+    ----------
+    matrices : names of weights, such as ``"W"`` for all or ``"3.W"`` for those of layer 3
+    beta : their momentum
+    steps : of the iteration that makes them orthogonal; 0 for plain momentum of norm 1
+    beta_others : the momentum of everything else
+    fixed_norm : hold each of the matrices at the norm √n, for n neurons; see `FixedNorm`
+    """
+
+    name: ClassVar[str] = "muon"
+
+    learning_rate: float = 0.02
+    matrices: tuple[str, ...] = ("W",)
+    beta: float = 0.95
+    steps: int = 5
+    beta_others: float = 0.9
+    fixed_norm: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.steps < 0:
+            raise ValueError(f"steps = {self.steps}; expected 0 or more")
+
+    def rule(self, layout: Layout) -> Transformation:
+        return MuonRule(self._slots(layout), self.beta, self.steps, self.beta_others)
+
+    def last(self, layout: Layout) -> Transformation | None:
+        return FixedNorm(self._slots(layout)) if self.fixed_norm else None
+
+    def _slots(self, layout: Layout) -> tuple[Slot, ...]:
+        found: dict[str, Slot] = {}
+        for name in self.matrices:
+            slots = layout.named(name)
+            if not slots and name != "W":
+                raise RecipeError(f"optimizer: matrices: nothing that is learned is named {name}")
+            found |= {slot.name: slot for slot in slots}
+        return tuple(found.values())

@@ -111,6 +111,8 @@ class OneCycle(Schedule):
 class Triangular(Schedule):
     """Straight up from ``start`` to 1 at the part ``peak`` of the training, then down to ``end``.
 
+    With ``peak = 0`` it begins at 1.
+
     Source: K. Jordan, 94% on CIFAR-10 in 3.29 Seconds on a Single GPU, arXiv 2404.00498, whose
     numbers are the defaults.
 
@@ -125,8 +127,8 @@ class Triangular(Schedule):
     end: float = 0.07
 
     def __post_init__(self) -> None:
-        if not 0 < self.peak < 1:
-            raise ValueError(f"peak = {self.peak}; expected a part of the training, in (0, 1)")
+        if not 0 <= self.peak < 1:
+            raise ValueError(f"peak = {self.peak}; expected a part of the training, in [0, 1)")
 
     def __call__(self, t: int, total: int) -> float:
         done = t / total

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from handgrad.arrays import Layout
 from handgrad.errors import HandgradError
 from handgrad.optimizers import SGD, Optimizer
 
@@ -93,7 +94,7 @@ def descend(start: Sequence[float], optimizer: Optimizer, steps: int) -> NDArray
            [0.14, 0.22]])
     """
     way = np.array([start], np.float64)
-    chain = optimizer.chain(lambda name: [slice(0, 2)] if name == "W" else [])
+    chain = optimizer.chain(Layout({"W": (2,)}))
     state = chain.start(way[0])
     with np.errstate(over="ignore", invalid="ignore"):
         for t in range(steps):

@@ -147,7 +147,7 @@ class _Descent:
         self.how, self.seed, self.state, self.diagnosed = gradient, seed, state, diagnosed
         self.g, self.learned, self.random = network.gradient(), network.learned, network.random
         self.gathered = network.vector[network.layout.learned :]
-        self.chain = optimizer.chain(network.layout.places)
+        self.chain = optimizer.chain(network.layout)
         if state.steps == 0:
             state.memory = self.chain.start(self.learned)
             state.average = averaging.start(network.vector) if averaging else {}

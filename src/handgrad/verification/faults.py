@@ -708,6 +708,41 @@ FAULTS = (
         "optimizer nesterov",
     ),
     Fault(
+        "Muon with the momentum of the other numbers",
+        "optimizers.muon:MuonRule.apply",
+        "v[slot.start : slot.stop], self.beta)",
+        "v[slot.start : slot.stop], self.beta_others)",
+        "optimizer muon",
+    ),
+    Fault(
+        "a matrix of filters cut the wrong way",
+        "optimizers.muon:as_matrix",
+        "reshape(-1, slot.shape[-1] if len(slot.shape) > 1 else 1)",
+        "reshape(slot.shape[0], -1)",
+        "optimizer muon",
+    ),
+    Fault(
+        "the fifth power forgotten",
+        "optimizers.muon:orthogonalized",
+        "(b * A + c * (A @ A))",
+        "(b * A)",
+        "optimizer muon",
+    ),
+    Fault(
+        "a tall matrix handed back lying",
+        "optimizers.muon:orthogonalized",
+        "X.T if tall else X",
+        "X.reshape(M.shape)",
+        "optimizer muon",
+    ),
+    Fault(
+        "the norm of the inputs, not of the neurons",
+        "optimizers.muon:FixedNorm.apply",
+        "shape[1]",
+        "shape[0]",
+        "optimizer muon",
+    ),
+    Fault(
         "RMSProp's root forgotten",
         "optimizers.rules:RMSPropRule.apply",
         "np.sqrt(s)",
@@ -752,8 +787,8 @@ FAULTS = (
     Fault(
         "weight decay inside Adam where AdamW is meant",
         "optimizers.optimizer:Optimizer.chain",
-        "self.rule(),\n        None if self.coupled else decay,",
-        "decay,\n        self.rule(),",
+        "self.rule(layout),\n        None if self.coupled else decay,",
+        "decay,\n        self.rule(layout),",
         "optimizer adamw",
     ),
     Fault(
@@ -794,8 +829,8 @@ FAULTS = (
     Fault(
         "coupled decay after the momentum all the same",
         "optimizers.optimizer:Optimizer.chain",
-        "decay if self.coupled else None,\n        self.rule(),",
-        "self.rule(),\n        decay if self.coupled else None,",
+        "decay if self.coupled else None,\n        self.rule(layout),",
+        "self.rule(layout),\n        decay if self.coupled else None,",
         "optimizer nesterov",
     ),
     Fault(

@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from handgrad.arrays import Array, Layout
 from handgrad.optimizers import (
     Averaging,
     Constant,
     Cosine,
+    Muon,
     OneCycle,
     Optimizer,
     Schedule,
@@ -32,7 +34,11 @@ def _gradient(o: Any, g: float, memory: dict[str, float], t: int) -> float:
 
 
 def _momentum(o: Any, g: float, memory: dict[str, float], t: int) -> float:
-    v: float = o.beta * memory.get("v", 0.0) + g
+    return _momentum_of(o.beta, g, memory)
+
+
+def _momentum_of(beta: float, g: float, memory: dict[str, float]) -> float:
+    v = beta * memory.get("v", 0.0) + g
     memory["v"] = v
     return v
 
@@ -63,6 +69,7 @@ PUBLISHED: dict[str, Rule] = {
     "rmsprop": _rmsprop,
     "adam": _adam,
     "adamw": _adam,
+    "muon": lambda o, g, memory, t: g + o.beta_others * _momentum_of(o.beta_others, g, memory),
 }
 
 
@@ -83,6 +90,9 @@ def check_optimizer(kind: type[Optimizer]) -> Ledger:
         {"frozen": {"b": 0.4}, "weight_decay": 0.2, "decays": {"W": 0.0, "b": 1.0}},
         {"learning_rate": 0.1, "schedule": Cosine(), "weight_decay": 0.05, "clip_norm": 1.5},
     ]
+    if kind is Muon:  # first as if nothing were a matrix
+        settings = [chosen | {"matrices": ()} for chosen in settings]
+        _check_muon(ledger)
     for chosen in settings:
         _check_five(ledger, kind(**chosen), chosen)
     ledger.shapes["3"] = None
@@ -94,8 +104,7 @@ def _check_five(ledger: Ledger, optimizer: Optimizer, chosen: dict[str, Any]) ->
     gradients = np.random.default_rng(4).normal(size=(5, 3))
     vector = np.array([0.5, -1.25, 2.0])
     weights = [float(w) for w in vector]
-    places = {"W": [slice(0, 2)], "b": [slice(2, 3)]}
-    chain = optimizer.chain(places.__getitem__)
+    chain = optimizer.chain(Layout({"W": (2,), "b": (1,)}))
     state = chain.start(vector)
     memory: list[dict[str, float]] = [{}, {}, {}]
     said = ", ".join(f"{k}={v}" for k, v in chosen.items()) or "its defaults"
@@ -122,6 +131,59 @@ def _check_five(ledger: Ledger, optimizer: Optimizer, chosen: dict[str, Any]) ->
                 tolerance=1e-12,
                 method="the published update in plain floats",
             )
+
+
+def _check_muon(ledger: Ledger) -> None:
+    """Two steps of a wide, a tall and a convolution's matrix, by their singular values."""
+    method = "singular values, one by one"
+    random = np.random.default_rng(5)
+    shapes = {"0.W": (2, 4), "1.b": (3,), "1.W": (4, 2), "2.W": (2, 2, 1, 3)}
+    settings: list[dict[str, Any]] = [
+        {},
+        {"steps": 3, "beta": 0.6, "fixed_norm": True, "weight_decay": 0.2},
+    ]
+    for chosen in settings:
+        optimizer = Muon(learning_rate=0.1, **chosen)
+        layout = Layout(shapes)
+        chain, vector = optimizer.chain(layout), random.normal(size=layout.size)
+        state = chain.start(vector)
+        matrices = {name: (-1, shape[-1]) for name, shape in shapes.items() if name != "1.b"}
+        expected = {
+            name: layout.slots[name].of(vector).reshape(shape).copy()
+            for name, shape in matrices.items()
+        }
+        momentum = {name: np.zeros_like(W) for name, W in expected.items()}
+        for t in range(2):
+            g = random.normal(size=layout.size)
+            for name, W in expected.items():
+                G = layout.slots[name].of(g).reshape(W.shape)
+                momentum[name] = optimizer.beta * momentum[name] + G
+                step = _near_orthogonal(G + optimizer.beta * momentum[name], optimizer.steps)
+                step = 0.1 * (step + optimizer.weight_decay * W)
+                norm = math.sqrt(W.shape[1]) if optimizer.fixed_norm else float(np.linalg.norm(W))
+                expected[name] = W * norm / np.linalg.norm(W) - step
+            chain.apply(g, state, vector, t, 2)
+            vector -= g
+            for name, W in expected.items():
+                found = layout.slots[name].of(vector).ravel()
+                for i, number in enumerate(W.ravel()):
+                    what = f"with {chosen or 'its defaults'}: {name}[{i}] after step {t + 1}"
+                    ledger.compare(
+                        what, float(found[i]), float(number), scale=0.1, tolerance=1e-10,
+                        method=method,
+                    )  # fmt: skip
+    for name in matrices:
+        ledger.shapes["x".join(map(str, shapes[name]))] = None
+
+
+def _near_orthogonal(M: Array, steps: int) -> Array:
+    """The odd polynomial of the published iteration, on each singular value by itself."""
+    U, S, Vt = np.linalg.svd(M, full_matrices=False)
+    S = S / (math.sqrt(float((S**2).sum())) + 1e-7)
+    for _ in range(steps):
+        S = 3.4445 * S - 4.7750 * S**3 + 2.0315 * S**5
+    near: Array = (U * S) @ Vt
+    return near
 
 
 def _step(t: int, total: int) -> float:
