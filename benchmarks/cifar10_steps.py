@@ -50,7 +50,7 @@ def prepared(
 ) -> tuple[Experiment, Batches]:
     """The recipe for one epoch of some images, and the batches that both sides see."""
     table = with_settings(
-        read_recipe("cifar10"),
+        read_recipe("cifar10-nesterov"),
         {
             "dtype": dtype,
             "optimizer.learning_rate": 1.5 * batch / 1024,

@@ -106,7 +106,7 @@ def test_a_setting_that_is_not_as_published_is_seen(beside, published, slip):
 
 def test_the_network_is_the_published_one():
     """236 MFLOP forward an image, maps of 31, 15, 7 and 3, and a number of each kind."""
-    network = Experiment(read_recipe("cifar10"), splits=Splits(noise(20))).network
+    network = Experiment(read_recipe("cifar10-nesterov"), splits=Splits(noise(20))).network
     assert network.flops() == pytest.approx(236e6, rel=0.005)
     sides = [shape[0] for shape in network.shapes if len(shape) == 3]
     assert sorted(set(sides)) == [1, 3, 7, 15, 31, 32]
@@ -118,7 +118,7 @@ def test_the_network_is_the_published_one():
 def test_the_first_training_images_are_shown_as_they_are(monkeypatch):
     """Prepared but not augmented, no more of them than asked for, and none of the validation."""
     monkeypatch.setattr("handgrad.experiments.experiment.SHOWN", 7)
-    table = with_settings(read_recipe("cifar10"), {"dtype": "float64", "data.validation": 0.3})
+    table = with_settings(read_recipe("cifar10-nesterov"), {"dtype": "float64", "data.validation": 0.3})
     experiment = Experiment(table, splits=Splits(noise(40)))
     assert 7 < len(experiment.train_set) < 40
     x = numbers(experiment.train_set.images[:7], experiment.preparation, "float64")
@@ -126,7 +126,7 @@ def test_the_first_training_images_are_shown_as_they_are(monkeypatch):
     np.testing.assert_array_equal(experiment.network.params[0].W, expected)
 
 
-@pytest.mark.parametrize("name", ["cifar10", "cifar10-quick"])
+@pytest.mark.parametrize("name", ["cifar10-nesterov", "cifar10-quick"])
 def test_it_begins_by_handing_on_white_images(name):
     """The first layer whitens what the network sees; each later filter hands on its channel."""
     settings = {"dtype": "float64", "training.threads": 1}

@@ -157,9 +157,9 @@ def _convolution(size: int, channels: int) -> Problem:
 
 
 def _cifar10_step() -> Problem:
-    if "cifar10" not in recipe_names():
+    if "cifar10-nesterov" not in recipe_names():
         raise SkippedError("there is no recipe 'cifar10' yet")
-    recipe = Recipe.of(read_recipe("cifar10"), classes=10)
+    recipe = Recipe.of(read_recipe("cifar10-nesterov"), classes=10)
     made = descent(recipe.architecture, (32, 32, 3), 1024, 1024, recipe.optimizer)
     return Descent(
         made.network, recipe.loss, recipe.optimizer, made.images, made.labels, made.batch_size
@@ -219,7 +219,7 @@ WORKS = {
             for size, channels in ((32, 32), (16, 64), (8, 128))
         ),
         Work(
-            "cifar10-step", "the recipe cifar10, batch 1024", _cifar10_step, "step", tolerance=1e-2
+            "cifar10-step", "the recipe cifar10-nesterov, batch 1024", _cifar10_step, "step", tolerance=1e-2
         ),
         Work(
             "predict-one", "one image with mnist-cnn", lambda: _predict(1),
