@@ -46,14 +46,19 @@ PARTS = {"float64": (64, 10), "float32": (128, 100)}
 
 
 def prepared(
-    images: Dataset, batch: int, dtype: str, settings: dict[str, Any] | None = None
+    images: Dataset,
+    batch: int,
+    dtype: str,
+    settings: dict[str, Any] | None = None,
+    name: str = "cifar10-nesterov",
 ) -> tuple[Experiment, Batches]:
     """The recipe for one epoch of some images, and the batches that both sides see."""
+    scaled = {"optimizer.learning_rate": 1.5 * batch / 1024} if name == "cifar10-nesterov" else {}
     table = with_settings(
-        read_recipe("cifar10-nesterov"),
+        read_recipe(name),
         {
             "dtype": dtype,
-            "optimizer.learning_rate": 1.5 * batch / 1024,
+            **scaled,
             "training.batch_size": batch,
             "training.epochs": 1,
             "training.threads": 1,
@@ -186,6 +191,59 @@ def theirs(model: torch.nn.Sequential, batches: Batches, batch: int) -> list[flo
             look_ahead(0.95**5 * (step / total) ** 3)
     look_ahead(1.0)
     return losses
+
+
+def theirs_with_muon(
+    model: torch.nn.Sequential, batches: Batches, scale: float, head: float
+) -> list[float]:
+    """The mean loss of every step of airbench94_muon, with our first values of the last layer.
+
+    Parameters
+    ----------
+    scale : of the last layer's outputs, 1/256 there
+    head : the rate of the last layer, for a mean loss
+    """
+    total, losses = batches.steps_per_epoch, []
+    first = model[0]
+    first.weight.requires_grad = False
+    filters = [m.weight for m in model if isinstance(m, torch.nn.Conv2d)][1:]
+    offsets = [m.bias for m in model if isinstance(m, torch.nn.BatchNorm2d)]
+    rate, decay = 0.053 * 2000, 2e-6 * 2000  # of a mean loss over 2,000
+    groups = [
+        {"params": [first.bias, *offsets], "lr": rate, "weight_decay": decay / rate},
+        {"params": [model[-1].weight], "lr": head, "weight_decay": decay / head},
+    ]
+    optimizer = torch.optim.SGD(groups, momentum=0.85, nesterov=True)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda t: 1 - t / total)
+    momenta = [torch.zeros_like(W) for W in filters]
+    model.train()
+    for step, (x, labels) in enumerate(batches(0)):
+        first.bias.requires_grad = step < 0.3 * total
+        outputs = model(torch.tensor(x).permute(0, 3, 1, 2)) * scale
+        loss = torch.nn.functional.cross_entropy(outputs, torch.tensor(labels), label_smoothing=0.2)
+        model.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        with torch.no_grad():
+            for W, momentum in zip(filters, momenta, strict=True):
+                momentum.mul_(0.6).add_(W.grad)
+                step_along = W.grad + 0.6 * momentum
+                W.mul_(len(W) ** 0.5 / W.norm())
+                W.sub_(
+                    0.24 * (1 - step / total) * near_orthogonal(step_along.flatten(1)).view_as(W)
+                )
+        losses.append(loss.item())
+    return losses
+
+
+def near_orthogonal(M: torch.Tensor) -> torch.Tensor:
+    """Three steps of the published iteration, on the singular values."""
+    U, S, Vh = torch.linalg.svd(M, full_matrices=False)
+    S = S / (torch.linalg.norm(M) + 1e-7)
+    for _ in range(3):
+        S = 3.4445 * S - 4.7750 * S**3 + 2.0315 * S**5
+    return (U * S) @ Vh
 
 
 def farthest(network: Network, model: torch.nn.Sequential) -> tuple[str, float]:

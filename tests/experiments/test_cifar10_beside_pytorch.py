@@ -73,6 +73,47 @@ def test_ten_steps_agree(beside, images, batch):
         assert np.allclose(slot.of(network.vector), slot.of(start), rtol=1e-12) == (name == "0.W")
 
 
+RATES = {"offset": 0.053 * 2000 / 0.24, "0.b": 0.053 * 2000 / 0.24, "25.W": 7.3}
+"""As published, for a mean loss; the recipe has them rounded."""
+DECAYS = {"W": 0, **{name: 1 / rate for name, rate in RATES.items()}}
+MUON = {
+    "offsets at another rate": {"rates": RATES | {"offset": 400}},
+    "another decay of the last layer": {"decays": DECAYS | {"25.W": 0.1}},
+    "five steps of the iteration": {"steps": 5},
+    "a norm that grows": {"fixed_norm": False},
+    "the last layer a matrix as well": {"matrices": ["W"]},
+    "another momentum": {"beta_others": 0.6},
+    "a rate that ends above 0": {"schedule.end": 0.07},
+}
+
+
+@pytest.fixture(scope="module")
+def published_with_muon(beside):
+    """What comes of ten small batches in PyTorch, and its losses."""
+    experiment, batches = beside.prepared(noise(80), 8, "float64", narrow(), "cifar10")
+    model = beside.twin(experiment.network)
+    scale = experiment.network.architecture[-1].factor
+    return model, beside.theirs_with_muon(model, batches, scale, 0.24 * 7.3)
+
+
+@pytest.mark.parametrize("slip", [None, *MUON])
+def test_ten_steps_with_muon_agree(beside, published_with_muon, slip):
+    model, losses = published_with_muon
+    chosen = {"rates": RATES, "decays": DECAYS} | (MUON[slip] if slip else {})
+    settings = narrow() | {f"optimizer.{key}": value for key, value in chosen.items()}
+    experiment, batches = beside.prepared(noise(80), 8, "float64", settings, "cifar10")
+    found = beside.ours(experiment, batches)
+    _, distance = beside.farthest(experiment.network, model)
+    if slip:
+        assert distance > 1e-6
+    else:
+        assert found == pytest.approx(losses, rel=1e-8)
+        assert distance < 1e-6
+        rounded = read_recipe("cifar10")["optimizer"]
+        assert rounded["rates"] == pytest.approx(RATES, rel=1e-3)
+        assert rounded["decays"] == pytest.approx(DECAYS, rel=1e-3)
+
+
 WRONG = {
     "uncoupled": {"optimizer.coupled": False},
     "offsets without decay": {"optimizer.decays": {"W": 1.0, "b": 1.0}},
@@ -118,7 +159,9 @@ def test_the_network_is_the_published_one():
 def test_the_first_training_images_are_shown_as_they_are(monkeypatch):
     """Prepared but not augmented, no more of them than asked for, and none of the validation."""
     monkeypatch.setattr("handgrad.experiments.experiment.SHOWN", 7)
-    table = with_settings(read_recipe("cifar10-nesterov"), {"dtype": "float64", "data.validation": 0.3})
+    table = with_settings(
+        read_recipe("cifar10-nesterov"), {"dtype": "float64", "data.validation": 0.3}
+    )
     experiment = Experiment(table, splits=Splits(noise(40)))
     assert 7 < len(experiment.train_set) < 40
     x = numbers(experiment.train_set.images[:7], experiment.preparation, "float64")
