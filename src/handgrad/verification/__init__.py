@@ -5,6 +5,7 @@
 """
 
 from handgrad.verification.certificate import certificate, checks, verify
+from handgrad.verification.difference import central_difference, complex_step
 from handgrad.verification.faults import FAULTS, Fault, caught, planted
 from handgrad.verification.finding import Finding, Ledger
 from handgrad.verification.networks import check_network
@@ -15,9 +16,11 @@ __all__ = [
     "Finding",
     "Ledger",
     "caught",
+    "central_difference",
     "certificate",
     "check_network",
     "checks",
+    "complex_step",
     "planted",
     "verify",
 ]
