@@ -151,6 +151,8 @@ class Formula:
                         )
         except NotationError as error:
             return str(error)
+        except Exception as error:  # of the function, which was called in a wrong way
+            return f"{self.computes}: {error!r}"
         return ""
 
 
@@ -221,4 +223,4 @@ def _called(call: str, function: str, values: dict[str, Any]) -> Any:
             continue
     root = parts[0]
     names: dict[str, Any] = {"np": np, root: importlib.import_module(root)}
-    return eval(call, names, values)  # of our own pages
+    return eval(call, names | values)  # of our own pages; a lambda sees globals only
