@@ -118,7 +118,7 @@ def table(results: list[dict[str, Any]]) -> str:
         f"\nMedians of {min(r['rounds'] for r in measured)} rounds or more, on {row['cpu']}, "
         f"{row['cores']} cores, {row['system']}, {row['date']}: {versions}. "
         + ("Ours by the book. " if row["reference"] else "")
-        + "What was missed, and where its time goes: `docs/fast.md`.\n"
+        + "What was missed, and where its time goes: `docs/book/fast.md`.\n"
     )
     return "".join(lines)
 

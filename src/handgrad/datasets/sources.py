@@ -316,8 +316,8 @@ def _read_airplane_bike(
 ) -> Splits:
     """Caltech 101's airplanes and motorbikes: the first 750 of each by name are for training.
 
-    The data set itself says nothing of training and test images; this division is the tutorial's
-    and an easy one, see `redrawn`.
+    The data set itself says nothing of training and test images; so many is the tutorial's number,
+    which of them it does not say. It is an easy division, see `redrawn`.
     """
     assert folder is not None
     asked = preparation or Preparation(64, 64, 3, resample="nearest")

@@ -38,7 +38,7 @@ dM is made once and serves both; V is made again, which is sooner done than read
 memory. An offset b is added at a single place: the column of Aᵀ for the point 1 is all ones, so
 that adding b to M at the place (1, 1) adds it to all sixteen outputs, and db = Σ dM there.
 
-In float32 the result is some 2e-6 from exact, where the direct sum has 3e-7; see docs/fast.md.
+In float32 the result is some 2e-6 from exact, where the direct sum has 3e-7; see docs/book/fast.md.
 
 Source: Lavin, Gray, Fast Algorithms for Convolutional Neural Networks, arXiv 1509.09308 (2015).
 """
