@@ -1,11 +1,12 @@
 """What each part of the ``cifar10`` recipe is worth, at a shorter length.
 
-    python benchmarks/ablation.py [--epochs 3] [--seed N…] [--runs DIR] [--threads N]
+    python benchmarks/ablation.py [VARIANT…] [--epochs 3] [--seed N…] [--threads N]
+    python benchmarks/ablation.py --table [--picture FILE.svg]
 
-Every variant leaves one thing out and is trained with each of two seeds, on 40,000 of the training
+Every variant changes one thing and is trained with each of two seeds, on 40,000 of the training
 images, and judged on the other 10,000, which the seed deals out: variants of one seed see the same
-images in the same order. The test set is not looked at. A run that was cut is gone on with; every
-run that was started is in ``benchmarks/results/ablation.json``.
+images. The test set is not looked at. Every run that ended is kept in
+``benchmarks/results/ablation.json`` and is not made again.
 """
 
 from __future__ import annotations
@@ -13,118 +14,151 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import tomli_w
-
-import handgrad as hg
 from handgrad.datasets import numbers
-from handgrad.experiments import Experiment, read_recipe, resume, with_settings
+from handgrad.experiments import Experiment, read_recipe, with_settings
+from handgrad.experiments.manifest import versions
 
 RESULTS = Path(__file__).parent / "results" / "ablation.json"
 SEEDS = (11, 12)
 HELD_OUT = 0.2
 PLAIN = {"initial": "pytorch"}
+FILTERS = (2, 6, 9, 13, 16, 20)
+WHOLE = "the recipe"
 VARIANTS: dict[str, dict[str, Any]] = {
-    "the recipe": {},
-    "without whitening": {"architecture.0.weights": PLAIN, "optimizer.frozen": {}},
-    "without a Dirac start": {f"architecture.{i}.weights": PLAIN for i in (2, 6, 9, 13, 16, 20)},
-    "groups of 128": {"training.group": 128},
+    WHOLE: {},
+    "Nesterov's momentum for Muon": {"recipe": "cifar10-nesterov"},
+    "weights of any norm": {"optimizer.fixed_norm": False},
+    "without whitening": {
+        "architecture.0.weights": PLAIN,
+        "optimizer.frozen": {},
+        "optimizer.matrices": [f"{i}.W" for i in (0, *FILTERS)],
+    },
+    "without a Dirac start": {f"architecture.{i}.weights": PLAIN for i in FILTERS},
+    "normalized in groups of 250": {"training.group": 250},
     "without label smoothing": {"loss.smoothing": 0.0},
-    "without lookahead": {"averaging": None},
+    "with lookahead": {"averaging": {"kind": "lookahead"}},
     "mirrored by chance": {"augmentation.0": {"kind": "flip"}},
 }
-"""Name to settings; what views are worth is seen in the recipe's own runs."""
+"""Name to settings; what test-time views are worth is seen in the runs of the recipe."""
 
 
-def settings(variant: str, seed: int, epochs: int) -> dict[str, Any]:
-    """What differs from the recipe."""
-    return {
-        "seed": seed,
-        "data.validation": HELD_OUT,
-        "training.epochs": epochs,
-        "training.every": 1000,  # judged once, at the end
-        **VARIANTS[variant],
-    }
+def table_of(variant: str, seed: int, epochs: int, threads: int | None) -> dict[str, Any]:
+    """The recipe of a variant."""
+    changes = dict(VARIANTS[variant])
+    recipe = read_recipe(changes.pop("recipe", "cifar10"))
+    changes |= {"seed": seed, "data.validation": HELD_OUT, "training.epochs": epochs}
+    changes |= {"training.every": 1000} | ({} if threads is None else {"training.threads": threads})
+    return with_settings(recipe, changes)
 
 
-def table(variant: str, seed: int, epochs: int) -> dict[str, Any]:
-    """The recipe of a variant: with its settings, and without what is None in them."""
-    asked = settings(variant, seed, epochs)
-    made = with_settings(
-        read_recipe("cifar10"), {path: value for path, value in asked.items() if value is not None}
-    )
-    return {name: value for name, value in made.items() if asked.get(name, value) is not None}
-
-
-def run_once(variant: str, seed: int, epochs: int, threads: int | None, folder: Path) -> Any:
-    """One training, and what is kept of it."""
-    if (folder / "model.safetensors").exists():
-        run = hg.Run(folder)
-    elif (folder / "unfinished").is_dir():
-        run = resume(folder)
-    else:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        recipe = folder.with_suffix(".toml")
-        recipe.write_text(tomli_w.dumps(table(variant, seed, epochs)), encoding="utf-8")
-        run = hg.train(recipe, {} if threads is None else {"training.threads": threads}, out=folder)
-    experiment = Experiment(run.recipe)
+def measured(variant: str, seed: int, epochs: int, threads: int | None) -> dict[str, Any]:
+    """One training, and all that is kept of it."""
+    experiment = Experiment(table_of(variant, seed, epochs, threads))
+    reports = list(experiment.train())
     held_out = experiment.validation_set
     assert held_out is not None
-    model = run.model
-    found = {"validation_accuracy": run.summary["validation_accuracy"]}
-    outputs = model.network.outputs(
-        numbers(held_out.images, model.preparation, run.recipe["dtype"])
-    )
-    right = model.loss.decide(outputs) == held_out.labels
+    model = experiment.model()
+    images = numbers(held_out.images, model.preparation, experiment.recipe.dtype)
+
+    def share(outputs: Any) -> float:
+        return float((model.loss.decide(outputs) == held_out.labels).mean())
+
     return {
         "variant": variant,
         "seed": seed,
         "epochs": epochs,
-        **found,
-        "without_views": float(right.mean()),
+        "accuracy": share(experiment.outputs(held_out)),
+        "without_views": share(experiment.network.outputs(images)),
         "n": len(held_out),
-        **{key: run.summary[key] for key in ("loss", "steps", "seconds", "threads", "stopped",
-                                             "date", "versions")},
-    }  # fmt: skip
-
-
-def rows(found: list[dict[str, Any]]) -> str:
-    """The table in Markdown: mean over the seeds, and the difference to the recipe."""
-    lines = ["| variant | accuracy | worth | seeds |", "|---|---|---|---|"]
-    mean = {
-        name: statistics.mean(one["validation_accuracy"] for one in found if one["variant"] == name)
-        for name in dict.fromkeys(one["variant"] for one in found)
+        "loss": reports[-1].loss,
+        "steps": reports[-1].step,
+        "seconds": round(experiment.seconds, 1),
+        "threads": str(experiment.threads),
+        "date": datetime.now(UTC).date().isoformat(),
+        "versions": versions(),
     }
-    base = [one for one in found if one["variant"] == "the recipe"]
-    mean["without views"] = statistics.mean(one["without_views"] for one in base)
-    for name, value in mean.items():
-        shares = [one["validation_accuracy"] for one in found if one["variant"] == name]
-        shares = shares or [one["without_views"] for one in base]
-        worth = 100 * (mean["the recipe"] - value)
-        each = ", ".join(f"{100 * share:.2f}" for share in shares)
-        lines.append(f"| {name} | {100 * value:.2f} % | {worth:+.2f} | {each} |")
+
+
+def kept() -> list[dict[str, Any]]:
+    """All runs so far."""
+    if not RESULTS.exists():
+        return []
+    runs: list[dict[str, Any]] = json.loads(RESULTS.read_text(encoding="utf-8"))["runs"]
+    return runs
+
+
+def worths(runs: list[dict[str, Any]]) -> dict[str, list[tuple[float, float]]]:
+    """Of each variant its accuracy, and how much more the recipe of the same seed has."""
+    whole = {run["seed"]: run["accuracy"] for run in runs if run["variant"] == WHOLE}
+    found: dict[str, list[tuple[float, float]]] = {}
+    for run in runs:
+        if run["seed"] in whole:
+            names = [(run["variant"], run["accuracy"])]
+            if run["variant"] == WHOLE:
+                names.append(("without views", run["without_views"]))
+            for name, share in names:
+                less = whole[run["seed"]] - share
+                found.setdefault(name, []).append((100 * share, 100 * less))
+    return found
+
+
+def as_table(runs: list[dict[str, Any]]) -> str:
+    """In Markdown: the means over the seeds, and each seed's difference."""
+    lines = ["| | accuracy | worth | by seed |", "|---|---|---|---|"]
+    for name, pairs in worths(runs).items():
+        share, less = (statistics.mean(column) for column in zip(*pairs, strict=True))
+        each = ", ".join(f"{one:+.2f}" for _, one in pairs)
+        worth = ("", "") if name == WHOLE else (f"{less:+.2f}", each)
+        lines.append(f"| {name} | {share:.2f} % | {worth[0]} | {worth[1]} |")
     return "\n".join(lines)
+
+
+def draw(runs: list[dict[str, Any]], path: Path) -> None:
+    """A bar a variant, and a dot a seed."""
+    from handgrad.pictures.figure import Picture, house_style, roomy
+
+    found = {name: pairs for name, pairs in worths(runs).items() if name != WHOLE}
+    order = sorted(found, key=lambda name: statistics.mean(less for _, less in found[name]))
+    with house_style():
+        figure = Picture(7, 1.2 + 0.36 * len(order), layout=roomy())
+        axes = figure.add_subplot()
+        for i, name in enumerate(order):
+            less = [one for _, one in found[name]]
+            axes.barh(i, statistics.mean(less), color="#9ecae1")
+            axes.plot(less, [i] * len(less), "o", color="#084594", ms=4)
+        axes.axvline(0, color="0.3", lw=0.8)
+        axes.set_yticks(range(len(order)), order)
+        axes.set_xlabel("points of accuracy that the recipe has more, of 10,000 images held out")
+        figure.savefig(path)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("variants", nargs="*", metavar="VARIANT")
     parser.add_argument("--epochs", type=int, default=3)
-    parser.add_argument("--seed", type=int, nargs="*", default=SEEDS, help="only these")
+    parser.add_argument("--seed", type=int, nargs="*", default=SEEDS)
     parser.add_argument("--threads", type=int)
-    parser.add_argument("--runs", type=Path, default=Path("runs/ablation"), metavar="DIR")
-    parser.add_argument("--save", type=Path, default=RESULTS)
+    parser.add_argument("--table", action="store_true")
+    parser.add_argument("--picture", type=Path, metavar="FILE")
     given = parser.parse_args()
-    found = []
+    if given.picture:
+        draw(kept(), given.picture)
+    if given.table or given.picture:
+        print(as_table(kept()))
+        return
     for seed in given.seed:
-        for variant in VARIANTS:
-            folder = given.runs / f"{variant.replace(' ', '-')}-{seed}"
-            found.append(run_once(variant, seed, given.epochs, given.threads, folder))
-            text = json.dumps({"recipe": "cifar10", "runs": found}, indent=1)
-            given.save.write_text(text + "\n", encoding="utf-8")
-            print(found[-1]["variant"], seed, found[-1]["validation_accuracy"], flush=True)
-    print(rows(found))
+        for variant in given.variants or VARIANTS:
+            done = {(run["variant"], run["seed"], run["epochs"]) for run in kept()}
+            if (variant, seed, given.epochs) in done:
+                continue
+            runs = [*kept(), measured(variant, seed, given.epochs, given.threads)]
+            text = json.dumps({"recipe": "cifar10", "runs": runs}, indent=1)
+            RESULTS.write_text(text + "\n", encoding="utf-8")
+            print(variant, seed, runs[-1]["accuracy"], flush=True)
 
 
 if __name__ == "__main__":
