@@ -194,7 +194,7 @@ def _drawn(
 ) -> Any:
     """Numbers of a kind."""
     if kind.startswith("="):
-        return np.float64(ast.literal_eval(kind[1:].strip()))
+        return _said(kind[1:].strip())
     if kind.startswith(">"):
         return random.uniform(0.3, 2.0, shape) if shape else np.float64(random.uniform(0.3, 2.0))
     if kind.startswith("<"):
@@ -210,6 +210,14 @@ def _drawn(
     if kind:
         raise NotationError(f"unknown kind of numbers: {kind}")
     return random.normal(size=shape) if shape else np.float64(random.normal())
+
+
+def _said(value: str) -> Any:
+    """A number, or an array of the library by its dotted name."""
+    module, dot, name = value.rpartition(".")
+    if dot and not value[0].isdigit():
+        return np.asarray(getattr(importlib.import_module(module), name), float)
+    return np.float64(ast.literal_eval(value))
 
 
 def _called(call: str, function: str, values: dict[str, Any]) -> Any:

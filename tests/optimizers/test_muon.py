@@ -65,9 +65,7 @@ def test_against_pytorch(torch):
         Muon(0.1 * 1.5**0.5, beta=0.9, weight_decay=0.2 / 1.5**0.5),  # theirs: η √(rows/columns)
         {"W": (6, 9)}, W.ravel(), gradients,
     )  # fmt: skip
-    np.testing.assert_allclose(
-        ours.reshape(6, 9), leaf.detach().numpy().T, atol=0.02 * 3 * 0.1
-    )
+    np.testing.assert_allclose(ours.reshape(6, 9), leaf.detach().numpy().T, atol=0.02 * 3 * 0.1)
 
 
 def test_what_is_no_matrix_goes_by_nesterovs_momentum():

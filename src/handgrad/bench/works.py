@@ -219,7 +219,11 @@ WORKS = {
             for size, channels in ((32, 32), (16, 64), (8, 128))
         ),
         Work(
-            "cifar10-step", "the recipe cifar10-nesterov, batch 1024", _cifar10_step, "step", tolerance=1e-2
+            "cifar10-step",
+            "the recipe cifar10-nesterov, batch 1024",
+            _cifar10_step,
+            "step",
+            tolerance=1e-2,
         ),
         Work(
             "predict-one", "one image with mnist-cnn", lambda: _predict(1),

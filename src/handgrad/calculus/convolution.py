@@ -1,6 +1,6 @@
 """Convolution of images (N, H, W, C), as patches and one matrix product, and its derivative.
 
-``docs/convolution.md`` derives it with a picture of a small example.
+``docs/book/convolution.md`` derives it with a picture of a small example.
 """
 
 from __future__ import annotations

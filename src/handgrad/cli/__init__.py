@@ -13,6 +13,7 @@ import click
 from handgrad import __version__
 from handgrad.cli.bench import bench
 from handgrad.cli.evaluate import evaluate
+from handgrad.cli.exercise import check, exercise
 from handgrad.cli.export import export
 from handgrad.cli.film import film
 from handgrad.cli.inspect import inspect
@@ -54,7 +55,7 @@ def handgrad() -> None:
 
 COMMANDS = (
     inspect, train, evaluate, predict, report, picture, film, export, parity, prepare, verify,
-    rerun, sweep, bench, summary, recipes, datasets,
+    rerun, sweep, bench, summary, recipes, datasets, exercise, check,
 )  # fmt: skip
 for command in COMMANDS:
     handgrad.add_command(command)
