@@ -2,7 +2,7 @@
 
 Uses the standard library only. Makes ``.venv`` beside this file, installs what is missing from
 ``constraints.txt``, remembers that, and hands the rest of its arguments to ``handgrad``. The word
-``test`` is its own and runs the tests; so is ``docs``, for pages that are not written yet.
+``test`` is its own and runs the tests; so is ``docs``, which builds the pages of ``docs/``.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from pathlib import Path
 HOME = Path(__file__).resolve().parent
 VENV = HOME / ".venv"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
-EXTRAS = {"test": "test", "export": "export", "parity": "export"}
+EXTRAS = {"test": "test", "docs": "docs", "export": "export", "parity": "export"}
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 
 
@@ -41,9 +41,6 @@ def main(arguments: list[str]) -> int:
         print(f"go.py: found Python {found}; expected 3.11 or later", file=sys.stderr)
         return 2
     word = arguments[0] if arguments else "--help"
-    if word == "docs":
-        print("go.py: no pages are built yet; docs/*.md are read as they are", file=sys.stderr)
-        return 2
     try:
         installed(EXTRAS.get(word, ""))
     except (subprocess.CalledProcessError, OSError) as error:
@@ -51,6 +48,8 @@ def main(arguments: list[str]) -> int:
         return 2
     if word == "test":
         return tested(arguments[1:])
+    if word == "docs":
+        return subprocess.call([PYTHON, "-m", "docs.building", *arguments[1:]], cwd=HOME)
     return subprocess.call([PYTHON, "-m", "handgrad.cli", *(arguments or ["--help"])])
 
 

@@ -7,8 +7,7 @@ will carry them, and goes on from there. With w the place it looks from, as in P
 
 where the v in the second line is the new one.
 
-Where to read: chapter "Convolution" (the recipe for CIFAR-10 trains so), and `handgrad exercise
-momentum` first.
+Where to read: chapter "Backpropagation by hand", and `handgrad exercise momentum` first.
 """
 
 import numpy as np
@@ -26,7 +25,7 @@ def nesterov(w, v, g, learning_rate, beta):
     return w - learning_rate * (g + beta * v), v
 
 
-CHAPTER = "convolution"
+CHAPTER = "mnist"
 RETURNS = "w, v"
 MISTAKES = {
     "Nesterov's look ahead is missing: this is plain momentum, which moves w by v": (

@@ -35,6 +35,7 @@ MISTAKES = {
     "σ'(z) is missing: the gradient is handed on as it came": lambda da, a: da,
     "one factor of a (1 - a) is missing: 1 - a": lambda da, a: da * a,
     "one factor of a (1 - a) is missing: a": lambda da, a: da * (1 - a),
+    "a sign within: the derivative is a (1 - a), not a (1 + a)": lambda da, a: da * a * (1 + a),
     "the sigmoid is taken once more: a is its output already, not z": lambda da, a: (
         da * sigmoid(a) * (1 - sigmoid(a))
     ),
