@@ -77,7 +77,7 @@ class Picture(Figure):
 
     def _repr_png_(self) -> bytes:
         """Its PNG, which a notebook asks for under this name."""
-        png = io.BytesIO()
+        png, said = io.BytesIO(), {"Description": self.alt} if self.alt else {}
         with house_style():
-            self.savefig(png, format="png", metadata={"Software": None})
+            self.savefig(png, format="png", metadata={"Software": None} | said)
         return png.getvalue()
