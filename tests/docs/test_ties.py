@@ -44,7 +44,7 @@ def test_what_proves_and_shows_it_is_there(formula):
         assert not name or f"def {name}(" in text
     if formula.picture:
         pages = "".join(page.read_text(encoding="utf-8") for page in PAGES)
-        assert f"({formula.picture})=" in pages or f":name: {formula.picture}" in pages
+        assert f"({formula.picture})=" in pages or f"name: {formula.picture}\n" in pages
 
 
 def test_every_numbered_equation_is_tied():

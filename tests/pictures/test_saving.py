@@ -106,3 +106,18 @@ def test_importing_the_room_does_not_import_matplotlib():
     code = "import sys, handgrad.pictures; sys.exit('matplotlib' in sys.modules)"
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     assert subprocess.run([sys.executable, "-c", code], env=environment).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("a.png", b"Description"), ("a.svg", b"<dc:description>"), ("a.pdf", b"/Subject")],
+)
+def test_a_file_says_what_is_seen(name, words, figure, tmp_path):
+    figure.alt = "Two lines that cross."
+    save(figure, tmp_path / name)
+    found = (tmp_path / name).read_bytes()
+    assert words in found
+    assert b"Two lines that cross." in found
+    figure.alt = ""
+    save(figure, tmp_path / name)
+    assert words not in (tmp_path / name).read_bytes()

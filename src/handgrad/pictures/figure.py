@@ -14,6 +14,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from handgrad.pictures.saving import said
+
 __all__ = ["BLUE", "GREEN", "ORANGE", "PALETTE", "Picture", "house_style", "roomy"]
 
 # Okabe and Ito's palette: any two differ for every common kind of colour-blindness. Its yellow is
@@ -77,7 +79,7 @@ class Picture(Figure):
 
     def _repr_png_(self) -> bytes:
         """Its PNG, which a notebook asks for under this name."""
-        png, said = io.BytesIO(), {"Description": self.alt} if self.alt else {}
+        png = io.BytesIO()
         with house_style():
-            self.savefig(png, format="png", metadata={"Software": None} | said)
+            self.savefig(png, format="png", metadata=said(self, ".png"))
         return png.getvalue()
