@@ -13,6 +13,7 @@ from docs.ties.notation import NotationError
 
 import handgrad.calculus
 import handgrad.losses
+from handgrad.experiments.gallery import GALLERY
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "docs" / "book").glob("*.md"))
@@ -189,3 +190,29 @@ def test_every_page_names_modules_that_import():
     for formula in FORMULAS:
         parts = formula.function.split(".")
         importlib.import_module(".".join(parts[:2]))
+
+
+IMAGE = re.compile(r"!\[[^\]]*\]\((pictures/[^)]+)\)|\{figure\} (pictures/\S+)")
+DRAWN = sorted(
+    {
+        (page.name, "".join(groups))
+        for page in (ROOT / "docs").glob("*.md")
+        for groups in IMAGE.findall(page.read_text(encoding="utf-8"))
+    }
+)
+
+
+@pytest.mark.parametrize(("page", "picture"), DRAWN, ids=lambda value: value)
+def test_a_picture_is_made_by_the_command_beside_it(page, picture):
+    """No picture is pasted: `handgrad picture` draws it, or the script that the page names."""
+    assert (ROOT / "docs" / picture).is_file()
+    stem = Path(picture).stem
+    if picture.startswith("pictures/gallery/"):
+        command = "handgrad film" if stem == "film" else f"handgrad picture {stem}\n"
+        assert command in (ROOT / "docs" / "gallery.md").read_text(encoding="utf-8") + "\n"
+        assert stem == "film" or stem in set(GALLERY)
+        return
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    script = re.search(rf"python (benchmarks/\w+\.py)[^`]*--picture\s+docs/{picture}", text)
+    assert script, f"{page} does not say what makes {picture}"
+    assert '"--picture"' in (ROOT / script[1]).read_text(encoding="utf-8")
