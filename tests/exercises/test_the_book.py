@@ -65,7 +65,9 @@ def test_the_solution_passes_as_a_learner_writes_it(exercise, tmp_path):
     assert verdict.worst_error < 1e-9
 
 
-@pytest.mark.parametrize(("each", "sentence"), CASES, ids=lambda part: str(part)[-40:])
+@pytest.mark.parametrize(
+    ("each", "sentence"), CASES, ids=lambda part: getattr(part, "name", str(part)[-40:])
+)
 def test_a_planted_mistake_is_named(each, sentence):
     verdict = judged(each, each.mistakes[sentence], each.path)
     assert (verdict.kind, verdict.sentence) == ("mistake", sentence)
