@@ -43,7 +43,10 @@ def test_the_way_of_a_learner(handgrad):
     assert following.endswith("and then: handgrad check affine_backward.py")
     said = handgrad("check", "affine_backward.py")
     assert said.code == 1
-    assert said.out == "affine-backward: line 31 is the gap: nothing is written there yet\n"
+    assert (
+        said.out
+        == "affine-backward: line 31 is the gap still: write your lines in place of the raise\n"
+    )
     fill("affine_backward.py", RIGHT.replace("x.T @ dy", "dy.T @ x"))
     said = handgrad("check", "affine_backward.py")
     assert said.code == 1
@@ -140,7 +143,7 @@ def test_as_processes_of_their_own(name):
     path = Path(f"{each.function}.py")
     done = run("check", str(path))
     assert (done.returncode, done.stderr) == (1, "")
-    assert "nothing is written there yet" in done.stdout
+    assert "is the gap still" in done.stdout
     gap = path.read_text(encoding="utf-8").rpartition("    raise")[0]
     body = each.text[each.text.index("Return ") :].partition('"""\n')[2].partition("\n\n\n")[0]
     path.write_text(gap + body + "\n", encoding="utf-8")

@@ -33,28 +33,29 @@ def exercise(
 ) -> None:
     """Write an exercise: a short Python file with a gap, for you to fill.
 
-    Without a NAME they are listed, in the order of the book. The file says what is given and what
-    is wanted; all but one function is there. When that is written, `handgrad check FILE` says
-    whether it is right. --from takes an exercise that is not in the list (docs/book/exercises.md
-    says how one is made).
+    Without a NAME they are listed, in the order of the book; with a chapter's name those of it. The
+    file says what is given and what is wanted; all but one function is there. When that is written,
+    `handgrad check FILE` says whether it is right. --from takes an exercise that is not in the list
+    (docs/book/exercises.md says how one is made).
 
     \b
     Examples:
       handgrad exercise
+      handgrad exercise neuron
       handgrad exercise affine-backward
       handgrad exercise --from lectures/hinge.py --out my_hinge.py
     """
     from handgrad.errors import HandgradError
+    from handgrad.exercises import CHAPTERS, exercises, read_exercise
     from handgrad.exercises import exercise as named
-    from handgrad.exercises import exercises, read_exercise
     from handgrad.writing import written
 
     if name is not None and teachers is not None:
         raise click.UsageError(f"found {name} beside --from; expected one of them")
-    if name is None and teachers is None:
+    if teachers is None and (name is None or name in CHAPTERS):
         if out is not None:
             raise click.UsageError("found --out, but no exercise; expected NAME or --from FILE.py")
-        known = exercises().values()
+        known = [each for each in exercises().values() if name in (None, each.chapter)]
         if as_json:
             rows = [{"name": e.name, "about": e.about, "chapter": e.chapter} for e in known]
             say_json(rows)
@@ -108,7 +109,7 @@ def check(file: Path | None, teachers: Path | None, as_json: bool) -> int:
     import contextlib
 
     from handgrad.exercises import check as checked
-    from handgrad.exercises import proved, read_exercise
+    from handgrad.exercises import exercises, proved, read_exercise
 
     if file is None and teachers is None:
         raise click.UsageError("no file is named; expected one that `handgrad exercise` wrote")
@@ -132,4 +133,8 @@ def check(file: Path | None, teachers: Path | None, as_json: bool) -> int:
         )
     else:
         click.echo(str(verdict))
+        names = list(exercises())
+        if verdict.passed and verdict.exercise in names[:-1] and teachers is None:
+            following = names[names.index(verdict.exercise) + 1]
+            click.echo(f"next: handgrad exercise {following}")
     return 0 if verdict.passed else 1

@@ -4,10 +4,11 @@ An exercise is one file of ``book/``, or a teacher's own; both are read the same
 stands above `verification`, by whose means an answer is judged; only the command line calls it.
 """
 
-from handgrad.exercises.exercise import Exercise, exercise, exercises, read_exercise
+from handgrad.exercises.exercise import CHAPTERS, Exercise, exercise, exercises, read_exercise
 from handgrad.exercises.verdict import Verdict, check, judged, proved
 
 __all__ = [
+    "CHAPTERS",
     "Exercise",
     "Verdict",
     "check",

@@ -80,7 +80,7 @@ def answered(
         kind, said = "too long", f"is still running after {seconds:g} s: does a loop never end?"
         line = line_of(error, path)
     except NotImplementedError as error:
-        kind, said = "nothing yet", "is the gap: nothing is written there yet"
+        kind, said = "nothing yet", "is the gap still: write your lines in place of the raise"
         line = line_of(error, path)
     except (Exception, SystemExit) as error:  # whatever a learner's function may raise
         kind, said = "raises", f"raises {type(error).__name__}: {error}; it was given {trial}"

@@ -17,7 +17,7 @@ from handgrad.exercises.answer import Trial, WrongError, answered, formed, parts
 from handgrad.exercises.exercise import EXPECTED, Exercise, exercise, marker
 from handgrad.exercises.running import line_of, run_file
 from handgrad.verification import Ledger
-from handgrad.verification.difference import compare_gradient
+from handgrad.verification.difference import COMPLEX, DIFFERENCES, compare_gradient
 
 __all__ = ["SECONDS", "Verdict", "check", "judged", "proved"]
 
@@ -119,19 +119,27 @@ def judged(
             answers.append(answered(function, trial, path, seconds))
         for trial, answer, expected in zip(trials, answers, right, strict=True):
             _compare(ledger, of, trial, formed(answer, of.returns, expected, trial), expected)
-            if ledger.failure is not None:
-                said = ledger.failure.removeprefix(f"{of.name}: ")
+            if ledger.differs is not None:
+                what, wrong, method, wanted = ledger.differs
+                said = f"{what}: found {wrong:.9g}, but {_in_words(method)} gives {wanted:.9g}"
                 raise WrongError("differs", f"{said}; it was given {trial}")
-    except WrongError as wrong:
+    except WrongError as met:
         mistake = _mistake(of, trials, answers)
-        kind, said = ("mistake", mistake) if mistake else (wrong.kind, wrong.sentence)
+        kind, said = ("mistake", mistake) if mistake else (met.kind, met.sentence)
     else:
         kind = "passed"
         said = (
             f"passes: {ledger.comparisons:,} numbers for {len(trials)} inputs, compared with "
-            f"{' and '.join(ledger.methods)}; worst relative error {ledger.worst:.1e}"
+            f"{' and '.join(map(_in_words, ledger.methods))}; worst relative error "
+            f"{ledger.worst:.1e}"
         )
     return Verdict(of.name, kind, said, ledger.worst, ledger.comparisons)
+
+
+def _in_words(method: str) -> str:
+    """How a number was computed the other way, for who has not read of it yet."""
+    numerical = method in (COMPLEX, DIFFERENCES)
+    return f'a numerical derivative ({method}: chapter "True")' if numerical else method
 
 
 @contextlib.contextmanager

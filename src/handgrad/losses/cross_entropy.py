@@ -99,7 +99,7 @@ def cross_entropy(s: Array, labels: Array) -> tuple[Array, Array]:
     """Cross-entropy from probabilities, as it is derived: ``L_n = -log s_n[label_n]``.
 
     From L = -Σ_i y_i log s_i, ∂L/∂s_i = -y_i / s_i. Through `softmax_backward` this becomes s - y.
-    A probability of 0 is taken as the smallest positive number of its type; the fused form,
+    A probability of 0 is taken as the smallest normal number of its type; the fused form,
     `softmax_cross_entropy`, has no such limit and is the one to train with.
 
     Parameters
@@ -133,7 +133,7 @@ def binary_cross_entropy(a: Array, labels: Array) -> tuple[Array, Array]:
 
     (The first tutorial prints the second term with a plus before it, which is a slip: its code has
     the minus.) Through `sigmoid_backward` the gradient becomes a - y. A probability of 0 for what
-    is true is taken as the smallest positive number of its type; `sigmoid_cross_entropy` has no
+    is true is taken as the smallest normal number of its type; `sigmoid_cross_entropy` has no
     such limit and is the one to train with.
 
     Parameters

@@ -40,12 +40,16 @@ class Finding:
 
 @dataclass
 class Ledger:
-    """Comparisons as they are made, for one `Finding`."""
+    """Comparisons as they are made, for one `Finding`.
+
+    ``differs`` is the first that failed: where, what was found, how and what was expected.
+    """
 
     name: str
     kind: str
     worst: float = 0.0
     failure: str | None = None
+    differs: tuple[str, float, str, float] | None = None
     comparisons: int = 0
     methods: dict[str, None] = field(default_factory=dict)
     shapes: dict[str, None] = field(default_factory=dict)
@@ -79,6 +83,7 @@ class Ledger:
         if counted:
             self.worst = max(self.worst, error)
         if error > tolerance and self.failure is None:
+            self.differs = what, found, method, expected
             self.failure = (
                 f"{self.name}: {what}: found {found:.12g}, but {method} gives {expected:.12g} "
                 f"(relative error {error:.2g}, tolerance {tolerance:.2g})"

@@ -6,7 +6,7 @@ A later layer says how the loss L changes with y: dy = ∂L/∂y. Wanted are ∂
 Ask of each number in which y it stands, and sum over those: W_io stands in y_no for every n. Each
 of the three then is one line, and the shapes leave hardly a choice.
 
-Where to read: chapter "Backpropagation by hand".
+Where to read: chapter "Lines, 3x3".
 """
 
 import numpy as np
@@ -28,7 +28,7 @@ def affine_backward(dy, x, W):
     return dy @ W.T, x.T @ dy, dy.sum(axis=0)
 
 
-CHAPTER = "mnist"
+CHAPTER = "lines"
 RETURNS = "dx, dW, db"
 FORWARD = affine
 MISTAKES = {

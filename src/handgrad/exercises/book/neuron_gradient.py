@@ -14,6 +14,10 @@ Where to read: chapter "One neuron".
 import numpy as np
 
 
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+
 def neuron_gradient(x, w, b, t):
     """The loss of one neuron, and its gradients.
 
@@ -25,7 +29,7 @@ def neuron_gradient(x, w, b, t):
     Return L (a number), dw (I,) and db (a number).
     """
     z = x @ w + b
-    y = 1 / (1 + np.exp(-z))
+    y = sigmoid(z)
     L = -(t * np.log(y) + (1 - t) * np.log(1 - y)).mean()
     dz = (y - t) / len(x)
     return L, x.T @ dz, dz.sum()

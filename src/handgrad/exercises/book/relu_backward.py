@@ -5,7 +5,7 @@
 A later layer says da = ∂L/∂a. Wanted is dz = ∂L/∂z. Where z > 0 a small change of z is the same
 change of a; where z < 0 it changes nothing. (At z = 0 there is no derivative, and 0 is taken.)
 
-Where to read: chapter "Backpropagation by hand".
+Where to read: chapter "Lines, 3x3".
 """
 
 import numpy as np
@@ -26,7 +26,7 @@ def relu_backward(da, z):
     return da * (z > 0)
 
 
-CHAPTER = "mnist"
+CHAPTER = "lines"
 RETURNS = "dz"
 FORWARD = relu
 MISTAKES = {

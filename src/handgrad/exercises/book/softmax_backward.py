@@ -46,6 +46,9 @@ MISTAKES = {
     "the sum runs over the samples (axis 0): it belongs to the classes of one sample (axis 1)": (
         lambda ds, s: s * (ds - (ds * s).sum(axis=0))
     ),
+    "the sum runs over the whole batch: each sample has its own (axis=1, keepdims=True)": (
+        lambda ds, s: s * (ds - (ds * s).sum())
+    ),
     "the sum lacks its weights s_i: it is Σ_i ds_i s_i, not Σ_i ds_i": (
         lambda ds, s: s * (ds - ds.sum(axis=1, keepdims=True))
     ),
