@@ -62,9 +62,7 @@ def equations(latex: str, letters: Sequence[str]) -> list[Equation]:
     letters : those that are indices
     """
     found = []
-    for line in _split(_tokens(latex), {r"\\"}):
-        if not line:
-            continue
+    for line in _joined(_split(_tokens(latex), {r"\\"})):
         line = [token for part in _split(line, {"&"}) for token in part]
         sides = _split(line, {"=", r"\leftarrow"})
         if len(sides) < 2:
@@ -77,6 +75,18 @@ def equations(latex: str, letters: Sequence[str]) -> list[Equation]:
         names = tuple(index[1] for index in left[2])
         right = tuple(Reader(side, letters).whole() for side in sides[1:])
         found.append(Equation(left[1], names, right, r"\leftarrow" in line))
+    return found
+
+
+def _joined(lines: list[list[str]]) -> list[list[str]]:
+    """The lines of a block, one that goes on with a plus or a minus put to the line before."""
+    found: list[list[str]] = []
+    for line in filter(None, lines):
+        begins = next((token for token in line if token != "&"), "")
+        if found and begins in {"+", "-"}:
+            found[-1] += line
+        else:
+            found.append(line)
     return found
 
 

@@ -87,8 +87,12 @@ def test_the_mean_with_24_times_the_rate_is_the_same_descent():
 
 def test_rates_that_are_too_large():
     faster, _ = trained(experiment(**{"optimizer.learning_rate": 0.05}))
+    leaping, _ = trained(experiment(**{"optimizer.learning_rate": 0.1}))
     broken, dead = trained(experiment(**{"optimizer.learning_rate": 0.2}))
     assert faster[200] < 1.1803
+    assert leaping[0] > leaping[1] > leaping[2] > leaping[3] < leaping[4]
+    assert leaping[5] > leaping[0]
+    assert leaping[200] > 10
     assert dead.all()
     assert broken[200] == pytest.approx(broken[199], rel=1e-6) != 24 * math.log(2)
 

@@ -32,10 +32,10 @@ def norms(network, part):
 
 
 def test_the_expected_error_of_a_batch_is_what_the_page_derives():
-    # Every batch of B of N images, so that the mean is the expectation and no estimate of it.
-    N, B = 6, 2
+    # Every batch of B of M images, so that the mean is the expectation and no estimate of it.
+    M, B = 6, 2
     random = np.random.default_rng(0)
-    x, t = random.normal(size=(N, 3)), random.integers(4, size=N)
+    x, t = random.normal(size=(M, 3)), random.integers(4, size=M)
     network = hg.Network((hg.Dense(5), hg.Sigmoid(), hg.Dense(4)), (3,), dtype=np.float64)
     network.initialize(random)
 
@@ -44,10 +44,10 @@ def test_the_expected_error_of_a_batch_is_what_the_page_derives():
         hg.by_the_book(network, LOSS, x[rows], t[rows], None, found)
         return found.vector
 
-    whole = gradient(list(range(N)))
-    spread = sum(np.sum((gradient([n]) - whole) ** 2) for n in range(N)) / (N - 1)
-    errors = [np.sum((gradient(list(rows)) - whole) ** 2) for rows in combinations(range(N), B)]
-    np.testing.assert_allclose(np.mean(errors), spread * (1 / B - 1 / N))
+    whole = gradient(list(range(M)))
+    spread = sum(np.sum((gradient([n]) - whole) ** 2) for n in range(M)) / (M - 1)
+    errors = [np.sum((gradient(list(rows)) - whole) ** 2) for rows in combinations(range(M), B)]
+    np.testing.assert_allclose(np.mean(errors), spread * (1 / B - 1 / M))
 
 
 def test_in_a_deep_sigmoid_network_the_gradient_vanishes_by_about_four_a_layer(digits):

@@ -37,7 +37,7 @@ def test_the_first_step_is_the_one_that_is_worked_out_by_hand(page):
 def test_the_second_step_too(page):
     x, t = page["small_x"], page["small_t"]
     loss, dW, db = page["loss_and_gradient"](x, t, np.array([[1.0], [0.0]]), np.array([0.5]))
-    a, c = 1 / (1 + math.exp(-1.5)), 1 / (1 + math.exp(-0.5))  # of images 1 and 3, and of 2
+    a, c = 1 / (1 + math.exp(-1.5)), 1 / (1 + math.exp(-0.5))  # of images 0 and 2, and of 1
     assert loss == pytest.approx(-(2 * math.log(a) + math.log(1 - c)) / 3)
     np.testing.assert_allclose(dW[:, 0], [2 * (a - 1) / 3, (c + a - 1) / 3])
     np.testing.assert_allclose(db, [(2 * (a - 1) + c) / 3])
