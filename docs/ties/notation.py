@@ -79,11 +79,11 @@ def equations(latex: str, letters: Sequence[str]) -> list[Equation]:
 
 
 def _joined(lines: list[list[str]]) -> list[list[str]]:
-    """The lines of a block, one that goes on with a plus or a minus put to the line before."""
+    """The lines of a block, one that begins with an operator put to the line before."""
     found: list[list[str]] = []
     for line in filter(None, lines):
         begins = next((token for token in line if token != "&"), "")
-        if found and begins in {"+", "-"}:
+        if found and begins in {"+", "-", "="}:
             found[-1] += line
         else:
             found.append(line)
@@ -115,7 +115,20 @@ def symbols(node: Any) -> Iterator[tuple[str, tuple[Node, ...]]]:
 
 def _tokens(latex: str) -> list[str]:
     text = re.sub(r"(?m)(?<!\\)%.*$", "", latex)
-    return _without_outer([t for t in TOKEN.findall(text) if t not in SPACES | SIZES])
+    tokens = _without_outer([t for t in TOKEN.findall(text) if t not in SPACES | SIZES])
+    return list(_unbroken(tokens))
+
+
+def _unbroken(tokens: Sequence[str]) -> Iterator[str]:
+    """The tokens without line breaks between parentheses; those of cases stay."""
+    inside: list[str] = []
+    for token in tokens:
+        if token in {"(", "[", r"\begin"}:
+            inside.append(token)
+        elif token in {")", "]", r"\end"} and inside:
+            inside.pop()
+        if token not in {r"\\", "&"} or not inside or r"\begin" in inside:
+            yield token
 
 
 def _without_outer(tokens: list[str]) -> list[str]:

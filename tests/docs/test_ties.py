@@ -150,6 +150,7 @@ CASES = {
     r"y_n = \sum_k x_{nk} + 1": [7, 16],
     r"y_n = \prod_k x_{nk}": [6, 120],
     r"y_n &= x_{n0} \\ &\quad - 2 x_{n1} \\ &\quad + 10": [7, 4],
+    r"y_n &= 2 \bigl( x_{n0} \\ &\qquad + x_{n1} \bigr) \\ &= 2 x_{n0} + 2 x_{n1}": [6, 18],
     r"y_n = \sum_j \sum_k [j = k] x_{nk}": [6, 15],
     r"y_n = W^{[1]}_n + W^{[l-1]}_n": [11, 22],
     r"y_n = \frac{\partial L}{\partial W^{[1]}_n}": [7, 8],
