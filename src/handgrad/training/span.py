@@ -14,8 +14,11 @@ and the step W ← W - η Xᵀ dz is the step A ← A - η dz. So with N images 
 K and z₀ are computed once; then a step takes one product with K (N² O) in place of two with X
 (2 N I O), and the way back none at all. Nothing is approximated. At the end W is written out.
 
-What is not linear in dW leaves the span: Adam's root, a clipped norm ‖dW‖; a penalty or decay of W
-itself brings W₀ in. A mini-batch would do, but meets too few rows of K to gain much.
+Three things leave the span: Adam and RMSProp, by a root or quotient of each number of dW; a
+penalty or decay of W, which pulls at W₀ as well; augmentation, which brings new images. Others
+stay in it and need more than dz: a clipped or reported norm is ‖dW‖ = √⟨dz, K dz⟩, Muon takes a
+root of a matrix. A mini-batch stays in it too, but meets too few rows of K to gain much. Nothing
+of that is done here.
 """
 
 from __future__ import annotations
