@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import textwrap
 
@@ -181,3 +182,15 @@ def test_a_file_of_another_exercise_than_the_teachers(tmp_path):
     path.write_text("EXERCISE = 'momentum'\n", encoding="utf-8")
     with pytest.raises(DataError, match='found EXERCISE = "momentum"; expected "affine-backward"'):
         check(path, read_exercise(EXERCISE.path))
+
+
+def test_a_loop_that_never_ends_is_ended_where_ctrl_c_is_ignored(said):
+    """As in a process that a shell has put into the background."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        kind, sentence = said("while True:\n    pass")
+        assert kind == "too long"
+        assert "does a loop never end?" in sentence
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)

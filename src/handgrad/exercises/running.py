@@ -5,6 +5,7 @@ from __future__ import annotations
 import _thread
 import contextlib
 import os
+import signal
 import sys
 import threading
 import traceback
@@ -94,10 +95,14 @@ def within(seconds: float) -> Iterator[None]:
         late.set()
         _thread.interrupt_main()
 
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     timer = threading.Timer(seconds, stop)
     timer.daemon = True
-    if threading.current_thread() is threading.main_thread():
-        timer.start()
+    # A process in the background may have been told to ignore what Ctrl-C sends.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    timer.start()
     try:
         yield
     except KeyboardInterrupt as error:
@@ -106,3 +111,4 @@ def within(seconds: float) -> Iterator[None]:
         raise
     finally:
         timer.cancel()
+        signal.signal(signal.SIGINT, before)
