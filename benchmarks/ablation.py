@@ -119,6 +119,7 @@ def as_table(runs: list[dict[str, Any]]) -> str:
 
 def draw(runs: list[dict[str, Any]], path: Path) -> None:
     """A bar a variant, and a dot a seed."""
+    from handgrad.pictures import save
     from handgrad.pictures.figure import Picture, house_style, roomy
 
     found = {name: pairs for name, pairs in worths(runs).items() if name != WHOLE}
@@ -133,7 +134,7 @@ def draw(runs: list[dict[str, Any]], path: Path) -> None:
         axes.axvline(0, color="0.3", lw=0.8)
         axes.set_yticks(range(len(order)), order)
         axes.set_xlabel("points of accuracy that the recipe has more, of 10,000 images held out")
-        figure.savefig(path)
+    save(figure, path)
 
 
 def main() -> None:

@@ -56,7 +56,18 @@ def test_the_way_of_a_learner(handgrad):
     said = handgrad("check", "affine_backward.py")
     assert said.code == 0
     assert said.out.startswith("affine-backward: passes: 78 numbers for 5 inputs")
+    listed = [line.split()[0] for line in handgrad("exercise").out.splitlines() if line]
+    after = listed[listed.index("affine-backward") + 1]
+    assert said.out.splitlines()[1:] == [f"next: handgrad exercise {after}"]
     assert said.err == ""
+
+
+def test_the_name_of_a_chapter_lists_its_exercises(handgrad):
+    _, *rows, _, _ = handgrad("exercise", "neuron").out.splitlines()
+    assert [row.split()[:2] for row in rows] == [
+        ["sigmoid-backward", "neuron"], ["neuron-gradient", "neuron"],
+    ]  # fmt: skip
+    assert not list(Path.cwd().iterdir())
 
 
 def test_json(handgrad):

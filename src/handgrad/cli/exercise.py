@@ -133,8 +133,8 @@ def check(file: Path | None, teachers: Path | None, as_json: bool) -> int:
         )
     else:
         click.echo(str(verdict))
-        names = list(exercises())
-        if verdict.passed and verdict.exercise in names[:-1] and teachers is None:
-            following = names[names.index(verdict.exercise) + 1]
-            click.echo(f"next: handgrad exercise {following}")
+        if verdict.passed and teachers is None:
+            names = [*exercises(), ""]
+            if following := names[names.index(verdict.exercise) + 1]:
+                click.echo(f"next: handgrad exercise {following}")
     return 0 if verdict.passed else 1

@@ -79,8 +79,8 @@ def run_file(path: str | os.PathLike[str], expected: str, seconds: float) -> Mod
 
 def line_of(error: BaseException, path: str | os.PathLike[str]) -> int | None:
     """The line of a file where an error came up, or passed through on its way."""
-    name, within = os.fspath(path), traceback.extract_tb(error.__traceback__)
-    return next((frame.lineno for frame in reversed(within) if frame.filename == name), None)
+    name, frames = os.fspath(path), traceback.extract_tb(error.__traceback__)
+    return next((frame.lineno for frame in reversed(frames) if frame.filename == name), None)
 
 
 @contextlib.contextmanager
