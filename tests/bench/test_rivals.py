@@ -29,7 +29,7 @@ from handgrad.layers import (
 )
 from handgrad.losses import SigmoidCrossEntropy, SoftmaxCrossEntropy
 from handgrad.networks import Model, Network
-from handgrad.optimizers import SGD, Adam, AdamW, Momentum, Nesterov, OneCycle
+from handgrad.optimizers import SGD, Adam, AdamW, Momentum, Muon, Nesterov, OneCycle
 
 DENSE = ("pytorch", "jax", "scikit-learn", "tutorial")
 
@@ -105,6 +105,21 @@ def test_every_translated_layer(architecture):
             SoftmaxCrossEntropy(),
         ),
         (Nesterov(learning_rate=0.01), SoftmaxCrossEntropy(over="sum", penalty=0.3)),
+        (
+            Muon(
+                learning_rate=0.1,
+                matrices=("0.W",),
+                schedule=OneCycle(),
+                weight_decay=0.2,
+                coupled=True,
+                rates={"b": 3.0, "0.W": 0.5},
+                decays={"0.W": 0.0, "2.W": 1.0, "b": 0.5},
+                frozen={"0.W": 0.5},
+                fixed_norm=True,
+            ),
+            SoftmaxCrossEntropy(),
+        ),
+        (Muon(learning_rate=0.1, steps=3), SoftmaxCrossEntropy()),
         (Adam(learning_rate=0.01), SoftmaxCrossEntropy()),
         (AdamW(learning_rate=0.01, weight_decay=0.3), SoftmaxCrossEntropy()),
     ],
@@ -173,6 +188,9 @@ def test_what_is_not_translated_is_told(dense):
     dropout = descent((Dense(5), Dropout(0.5), Dense(3)), (4,), 4, 2, SGD())
     with pytest.raises(SkippedError, match=r"dropout 0\.5 is not translated"):
         rival("pytorch", dropout, 1)
+    decaying = replace(dense, optimizer=Muon(weight_decay=0.1))
+    with pytest.raises(SkippedError, match="a decay of Muon's matrices is not translated"):
+        rival("pytorch", decaying, 1).restart()
 
 
 @pytest.mark.parametrize("name", RIVALS)

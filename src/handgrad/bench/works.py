@@ -156,8 +156,10 @@ def _convolution(size: int, channels: int) -> Problem:
 
 
 def _cifar10_step() -> Problem:
-    recipe = Recipe.of(read_recipe("cifar10-nesterov"), classes=10)
-    made = descent(recipe.architecture, (32, 32, 3), 1024, 1024, recipe.optimizer)
+    recipe = Recipe.of(read_recipe("cifar10"), classes=10)
+    batch = recipe.training.batch_size
+    assert batch is not None
+    made = descent(recipe.architecture, (32, 32, 3), batch, batch, recipe.optimizer)
     return Descent(
         made.network, recipe.loss, recipe.optimizer, made.images, made.labels, made.batch_size
     )
@@ -217,7 +219,7 @@ WORKS = {
         ),
         Work(
             "cifar10-step",
-            "the recipe cifar10-nesterov, batch 1024",
+            "a step of 250 of the recipe cifar10, batch 2,000",
             _cifar10_step,
             "step",
             tolerance=1e-2,

@@ -46,7 +46,8 @@ from handgrad.layers import (
 )
 from handgrad.losses import Loss, SigmoidCrossEntropy, SoftmaxCrossEntropy
 from handgrad.networks import Network
-from handgrad.optimizers import SGD, Adam, AdamW, Constant, Momentum, Nesterov, Optimizer
+from handgrad.optimizers import SGD, Adam, AdamW, Constant, Momentum, Muon, Nesterov, Optimizer
+from handgrad.optimizers.muon import QUINTIC
 
 with contextlib.suppress(ImportError):  # whoever makes a side has asked whether it is there
     import torch
@@ -302,6 +303,7 @@ class _Steps:
         self.given = given
         groups: dict[tuple[float, float, float], list[Any]] = {}
         self.frozen: list[tuple[Any, float]] = []
+        self.matrices: list[_Matrix] = []
         for name, (module, key, _, _) in pairs.items():
             tensor = getattr(module, key)
             if not isinstance(tensor, nn.Parameter):
@@ -311,8 +313,15 @@ class _Steps:
             penalty = loss.penalty if name.endswith("W") else 0.0
             coupled, apart = (penalty + decay, 0.0) if given.coupled else (penalty, decay)
             rate = _factor(given.rates, name, 1.0)
-            groups.setdefault((rate, coupled, apart), []).append(tensor)
             self.frozen.append((tensor, _factor(given.frozen, name, math.inf)))
+            if isinstance(given, Muon) and not {name, name.rpartition(".")[2]}.isdisjoint(
+                given.matrices
+            ):
+                if coupled or apart:
+                    raise SkippedError("a decay of Muon's matrices is not translated")
+                self.matrices.append(_Matrix(given, tensor, rate))
+            else:
+                groups.setdefault((rate, coupled, apart), []).append(tensor)
         self.rates, self.decays = [key[0] for key in groups], [key[2] for key in groups]
         eta = given.learning_rate
         listed = [
@@ -323,9 +332,9 @@ class _Steps:
             own = {"betas": (given.beta1, given.beta2), "eps": given.epsilon}  # type: ignore[attr-defined]
             self.optimizer: Any = torch.optim.AdamW(listed, **own, fused=fused or None)
             self.decays = []
-        elif type(given) in (SGD, Momentum, Nesterov):
-            nesterov = type(given) is Nesterov
-            beta = getattr(given, "beta", 0.0)
+        elif type(given) in (SGD, Momentum, Nesterov, Muon):
+            nesterov = type(given) in (Nesterov, Muon)
+            beta = given.beta_others if isinstance(given, Muon) else getattr(given, "beta", 0.0)
             self.optimizer = torch.optim.SGD(listed, eta, momentum=beta, nesterov=nesterov)
         else:
             raise SkippedError(f"{given.name} is not translated")
@@ -340,8 +349,8 @@ class _Steps:
     def step(self, t: int, total: int) -> None:
         """Gradients are there."""
         groups = self.optimizer.param_groups
+        rate = self.given.learning_rate * self.given.schedule(t, total)
         if self.given.schedule != Constant():
-            rate = self.given.learning_rate * self.given.schedule(t, total)
             for group, factor in zip(groups, self.rates, strict=True):
                 group["lr"] = rate * factor
         for group, decay in zip(groups, self.decays, strict=False):
@@ -349,6 +358,36 @@ class _Steps:
                 with torch.no_grad():
                     torch._foreach_mul_(group["params"], 1 - group["lr"] * decay)
         self.optimizer.step()
+        for matrix in self.matrices:
+            matrix.step(rate)
+
+
+class _Matrix:
+    """A weight that Muon makes steps of. Its own Muon has no convolutions and no fixed norm."""
+
+    def __init__(self, given: Muon, tensor: Any, rate: float) -> None:
+        self.given, self.tensor, self.rate = given, tensor, rate
+        self.momentum = torch.zeros_like(tensor)
+
+    def step(self, rate: float) -> None:
+        """Its gradient is there, unless it is frozen."""
+        W, g, beta = self.tensor, self.tensor.grad, self.given.beta
+        if g is None:
+            return
+        a, b, c = QUINTIC
+        with torch.no_grad():
+            self.momentum.mul_(beta).add_(g)
+            X = g.add(self.momentum, alpha=beta).flatten(1)
+            X /= X.norm() + 1e-7
+            tall = len(X) > X.shape[1]
+            X = X.T if tall else X
+            for _ in range(self.given.steps):
+                A = X @ X.T
+                X = a * X + (b * A + c * A @ A) @ X
+            if self.given.fixed_norm:
+                W.mul_(len(W) ** 0.5 / W.norm())
+            W.sub_((X.T if tall else X).reshape(W.shape), alpha=rate * self.rate)
+        W.grad = None
 
 
 def _factor(table: dict[str, float], name: str, other: float) -> float:
