@@ -12,15 +12,13 @@ images. The test set is not looked at. Every run that ended is kept in
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from handgrad.datasets import numbers
-from handgrad.experiments import Experiment, read_recipe, with_settings
-from handgrad.experiments.manifest import versions
+from held_out import keep, kept, measured
+
+from handgrad.experiments import read_recipe, with_settings
 
 RESULTS = Path(__file__).parent / "results" / "ablation.json"
 SEEDS = (11, 12)
@@ -53,42 +51,6 @@ def table_of(variant: str, seed: int, epochs: int, threads: int | None) -> dict[
     changes |= {"seed": seed, "data.validation": HELD_OUT, "training.epochs": epochs}
     changes |= {"training.every": 1000} | ({} if threads is None else {"training.threads": threads})
     return with_settings(recipe, changes)
-
-
-def measured(variant: str, seed: int, epochs: int, threads: int | None) -> dict[str, Any]:
-    """One training, and all that is kept of it."""
-    experiment = Experiment(table_of(variant, seed, epochs, threads))
-    reports = list(experiment.train())
-    held_out = experiment.validation_set
-    assert held_out is not None
-    model = experiment.model()
-    images = numbers(held_out.images, model.preparation, experiment.recipe.dtype)
-
-    def share(outputs: Any) -> float:
-        return float((model.loss.decide(outputs) == held_out.labels).mean())
-
-    return {
-        "variant": variant,
-        "seed": seed,
-        "epochs": epochs,
-        "accuracy": share(experiment.outputs(held_out)),
-        "without_views": share(experiment.network.outputs(images)),
-        "n": len(held_out),
-        "loss": reports[-1].loss,
-        "steps": reports[-1].step,
-        "seconds": round(experiment.seconds, 1),
-        "threads": str(experiment.threads),
-        "date": datetime.now(UTC).date().isoformat(),
-        "versions": versions(),
-    }
-
-
-def kept() -> list[dict[str, Any]]:
-    """All runs so far."""
-    if not RESULTS.exists():
-        return []
-    runs: list[dict[str, Any]] = json.loads(RESULTS.read_text(encoding="utf-8"))["runs"]
-    return runs
 
 
 def worths(runs: list[dict[str, Any]]) -> dict[str, list[tuple[float, float]]]:
@@ -147,19 +109,17 @@ def main() -> None:
     parser.add_argument("--picture", type=Path, metavar="FILE")
     given = parser.parse_args()
     if given.picture:
-        draw(kept(), given.picture)
+        draw(kept(RESULTS), given.picture)
     if given.table or given.picture:
-        print(as_table(kept()))
+        print(as_table(kept(RESULTS)))
         return
     for seed in given.seed:
         for variant in given.variants or VARIANTS:
-            done = {(run["variant"], run["seed"], run["epochs"]) for run in kept()}
-            if (variant, seed, given.epochs) in done:
-                continue
-            runs = [*kept(), measured(variant, seed, given.epochs, given.threads)]
-            text = json.dumps({"recipe": "cifar10", "runs": runs}, indent=1)
-            RESULTS.write_text(text + "\n", encoding="utf-8")
-            print(variant, seed, runs[-1]["accuracy"], flush=True)
+            done = {(run["variant"], run["seed"], run["epochs"]) for run in kept(RESULTS)}
+            if (variant, seed, given.epochs) not in done:
+                table = table_of(variant, seed, given.epochs, given.threads)
+                run = measured(table, f"{variant}, seed {seed}:")
+                keep(RESULTS, {"variant": variant} | run)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ __all__ = ["BUILT", "HOME", "MARK", "SOURCES", "fingerprint", "whole", "write"]
 
 HOME = Path(__file__).resolve().parents[2]
 BUILT = HOME / "docs" / "_build" / "html"
-SOURCES = ("docs", "tests", "benchmarks/results")
+SOURCES = ("docs", "tests", "benchmarks")
 """What the pages are made of besides the package."""
 
 MARK = ".made-of"

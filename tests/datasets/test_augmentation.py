@@ -15,6 +15,7 @@ from handgrad.datasets.augmentation import (
     Contrast,
     Crop,
     Cutout,
+    Distort,
     Elastic,
     Flip,
     Translate,
@@ -40,6 +41,7 @@ BUSY = [
     Crop(),
     Elastic(),
     Elastic(fill="border"),
+    Distort(degrees=20, shift=1),
 ]
 """Every kind, so set that it changes something."""
 
@@ -53,6 +55,7 @@ STILL = [
     Affine(fill="border"),
     Crop(area=(1, 1), stretch=(1, 1)),
     Elastic(alpha=0),
+    Distort(alpha=0),
 ]
 """Every kind that can be, so set that it changes nothing."""
 
@@ -76,6 +79,7 @@ def test_the_words_of_a_recipe() -> None:
         "contrast": Contrast,
         "crop": Crop,
         "cutout": Cutout,
+        "distort": Distort,
         "elastic": Elastic,
         "flip": Flip,
         "translate": Translate,
@@ -196,6 +200,9 @@ def test_as_many_indices_as_images() -> None:
         (Elastic, {"alpha": -1}, "alpha = -1"),
         (Elastic, {"sigma": 0}, "sigma = 0; expected a number of 0.01 or more"),
         (Elastic, {"sigma": np.nan}, "sigma = nan"),
+        (Distort, {"alpha": -1}, "alpha = -1"),
+        (Distort, {"sigma": 0}, "sigma = 0; expected a number of 0.01 or more"),
+        (Distort, {"scale": 1}, "scale = 1; expected less than 1"),
     ],
 )
 def test_what_cannot_be_is_refused(

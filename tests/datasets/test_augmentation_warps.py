@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
-from handgrad.datasets.augmentation import Affine, Crop, Elastic
+from handgrad.datasets.augmentation import Affine, Crop, Distort, Elastic
 from handgrad.datasets.augmentation.warps import sampled
 
 NINE = np.arange(1, 10, dtype=np.float64).reshape(1, 3, 3, 1)
@@ -150,6 +150,32 @@ def test_elastic_distortion_agrees_with_scipy(shape: tuple[int, ...], fill: str)
                 images[n, :, :, c], places, order=1, mode=MODES[fill]
             )
             np.testing.assert_allclose(result[n, :, :, c], expected, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("fill", ["zero", "border"])
+def test_both_at_once_are_one_after_the_other_where_nothing_is_blurred(fill: str) -> None:
+    """Of a plane, interpolation is exact: there, an affine map and then a field give the same."""
+    rows, columns = np.mgrid[:40, :44]
+    plane = (3 + 0.7 * rows - 0.4 * columns)[None, :, :, None].repeat(4, axis=0)
+    step = Distort(degrees=15, scale=0.2, shear=0.2, shift=2, alpha=20, sigma=3, fill=fill)
+    *affine, noise = step.draw(np.arange(4), plane.shape[1:], np.random.default_rng(3), 0)
+    one = Affine(fill=fill).apply(plane, *affine)
+    both = Elastic(alpha=20, sigma=3, fill=fill).apply(one, noise)
+    found = step.apply(plane, *affine, noise)
+    middle = np.s_[:, 14:-14, 14:-14]  # nothing of the outside comes this far
+    np.testing.assert_allclose(found[middle], both[middle], rtol=0, atol=1e-12)
+    assert abs(one - both)[middle].max() > 0.5
+
+
+def test_without_a_part_it_is_the_other() -> None:
+    images = images_of((28, 28, 1))
+    step = Distort(degrees=15, scale=0.2, shear=0.2, shift=2)
+    *affine, noise = step.draw(np.arange(4), images.shape[1:], np.random.default_rng(3), 0)
+    alone = Distort(alpha=0).apply(images, *affine, noise)
+    np.testing.assert_array_equal(alone, Affine().apply(images, *affine))
+    still = Affine().draw(np.arange(4), images.shape[1:], np.random.default_rng(3), 0)
+    elastic = Distort().apply(images, *still, noise)
+    np.testing.assert_allclose(elastic, Elastic().apply(images, noise), rtol=0, atol=1e-12)
 
 
 def test_the_field_of_an_elastic_distortion() -> None:

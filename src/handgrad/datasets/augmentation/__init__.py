@@ -7,7 +7,7 @@ for the whole batch; recipes list the kinds, batches and pictures may call.
 from handgrad.datasets.augmentation.augmentation import Augmentation, applied, augmented, drawn
 from handgrad.datasets.augmentation.moves import AlternatingFlip, Flip, Translate
 from handgrad.datasets.augmentation.values import Brightness, Contrast, Cutout
-from handgrad.datasets.augmentation.warps import Affine, Crop, Elastic
+from handgrad.datasets.augmentation.warps import Affine, Crop, Distort, Elastic
 
 __all__ = [
     "Affine",
@@ -17,6 +17,7 @@ __all__ = [
     "Contrast",
     "Crop",
     "Cutout",
+    "Distort",
     "Elastic",
     "Flip",
     "Translate",

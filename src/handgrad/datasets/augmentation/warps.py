@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -11,7 +12,7 @@ import numpy as np
 from handgrad.arrays import Array, Shape
 from handgrad.datasets.augmentation.augmentation import Augmentation, within
 
-__all__ = ["Affine", "Crop", "Elastic", "sampled"]
+__all__ = ["Affine", "Crop", "Distort", "Elastic", "sampled"]
 
 Fill = Literal["zero", "border"]
 
@@ -69,20 +70,7 @@ class Affine(Augmentation):
         return degrees, scale, shear, generator.uniform(-self.shift, self.shift, size=(N, 2))
 
     def apply(self, images: Array, *draws: Array) -> Array:
-        degrees, scale, shear, shift = draws
-        _, H, W, _ = images.shape
-        cos, sin = np.cos(np.radians(degrees)) / scale, np.sin(np.radians(degrees)) / scale
-        # K⁻¹ R⁻¹ / s, a row for y and a row for x
-        yy, yx, xy, xx = (
-            part.astype(images.dtype)[:, None, None]
-            for part in (cos, sin, -sin - shear * cos, cos - shear * sin)
-        )
-        centre_y, centre_x = (H - 1) / 2, (W - 1) / 2
-        dy = (np.arange(H) - centre_y - shift[:, :1]).astype(images.dtype)[:, :, None]
-        dx = (np.arange(W) - centre_x - shift[:, 1:]).astype(images.dtype)[:, None, :]
-        y = (yy * dy + centre_y) + yx * dx
-        x = xy * dy + (xx * dx + centre_x)
-        return sampled(images, y, x, self.fill)
+        return sampled(images, *_origins(images, draws), self.fill)
 
 
 @dataclass(frozen=True)
@@ -171,16 +159,85 @@ class Elastic(Augmentation):
     def draw(
         self, indices: Array, shape: Shape, generator: np.random.Generator, epoch: int
     ) -> tuple[Array, ...]:
-        field = generator.random((len(indices), 2, *shape[:2]), dtype=np.float32)
-        return (2 * field - 1,)
+        return (_noise(len(indices), shape, generator),)
 
     def apply(self, images: Array, *draws: Array) -> Array:
         _, H, W, _ = images.shape
-        field = draws[0].astype(images.dtype, copy=False)
-        down, across = (_gaussian(side, self.sigma).astype(images.dtype) for side in (H, W))
-        dy, dx = np.moveaxis(self.alpha * (down @ field @ across.T), 1, 0)
+        dy, dx = _field(images, draws[0], self.alpha, self.sigma)
         rows, columns = (np.arange(side, dtype=images.dtype) for side in (H, W))
         return sampled(images, dy + rows[:, None], dx + columns, self.fill)
+
+
+@dataclass(frozen=True)
+class Distort(Affine):
+    """`Affine` and then `Elastic`, of one interpolation.
+
+    With e for the elastic field there, pixel q of the result is read at
+    c + K⁻¹ R⁻¹ (q + e - c - t) / s. One after the other the two of them interpolate twice, and each
+    time an image becomes a little more blurred than those that the network will be asked about.
+
+    Parameters
+    ----------
+    degrees, scale, shear, shift, fill : of `Affine`
+    alpha, sigma : of `Elastic`
+
+    Cost: as `Affine`, and the smoothing of `Elastic`.
+    """
+
+    name: ClassVar[str] = "distort"
+
+    alpha: float = 34.0
+    sigma: float = 4.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        within("alpha", self.alpha)
+        within("sigma", self.sigma, low=0.01)
+
+    def draw(
+        self, indices: Array, shape: Shape, generator: np.random.Generator, epoch: int
+    ) -> tuple[Array, ...]:
+        affine = super().draw(indices, shape, generator, epoch)
+        return *affine, _noise(len(indices), shape, generator)
+
+    def apply(self, images: Array, *draws: Array) -> Array:
+        *affine, noise = draws
+        field = _field(images, noise, self.alpha, self.sigma)
+        return sampled(images, *_origins(images, affine, *field), self.fill)
+
+
+def _origins(
+    images: Array, draws: Sequence[Array], dy: Array | float = 0.0, dx: Array | float = 0.0
+) -> tuple[Array, Array]:
+    """Where `Affine` reads each pixel of a result, moved by (dy, dx) before: y and x."""
+    degrees, scale, shear, shift = draws
+    _, H, W, _ = images.shape
+    cos, sin = np.cos(np.radians(degrees)) / scale, np.sin(np.radians(degrees)) / scale
+    # K⁻¹ R⁻¹ / s, a row for y and a row for x
+    yy, yx, xy, xx = (
+        part.astype(images.dtype)[:, None, None]
+        for part in (cos, sin, -sin - shear * cos, cos - shear * sin)
+    )
+    centre_y, centre_x = (H - 1) / 2, (W - 1) / 2
+    down = (np.arange(H) - centre_y - shift[:, :1]).astype(images.dtype)[:, :, None] + dy
+    across = (np.arange(W) - centre_x - shift[:, 1:]).astype(images.dtype)[:, None, :] + dx
+    y = (yy * down + centre_y) + yx * across
+    x = xy * down + (xx * across + centre_x)
+    return y, x
+
+
+def _noise(N: int, shape: Shape, generator: np.random.Generator) -> Array:
+    """(N, 2, H, W) uniform in -1..1, in y and in x."""
+    return 2 * generator.random((N, 2, *shape[:2]), dtype=np.float32) - 1
+
+
+def _field(images: Array, noise: Array, alpha: float, sigma: float) -> tuple[Array, Array]:
+    """How far `Elastic` moves each pixel: dy and dx, (N, H, W) each."""
+    _, H, W, _ = images.shape
+    noise = noise.astype(images.dtype, copy=False)
+    down, across = (_gaussian(side, sigma).astype(images.dtype) for side in (H, W))
+    dy, dx = np.moveaxis(alpha * (down @ noise @ across.T), 1, 0)
+    return dy, dx
 
 
 def sampled(images: Array, y: Array, x: Array, fill: Fill) -> Array:

@@ -1,0 +1,70 @@
+"""Trainings judged on training images that were held out, and kept as data."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from handgrad.datasets import numbers
+from handgrad.experiments import Experiment
+from handgrad.experiments.manifest import versions
+
+
+def measured(table: dict[str, Any], said: str = "") -> dict[str, Any]:
+    """One training with a validation part, and all that is kept of it.
+
+    Parameters
+    ----------
+    table : a recipe's
+    said : where there is a name, every epoch is printed after it
+    """
+    experiment = Experiment(table)
+    history = []
+    for report in experiment.train():
+        values = {
+            "epoch": report.epoch,
+            "loss": report.loss,
+            "train_accuracy": report.train_accuracy,
+            "validation_accuracy": report.validation_accuracy,
+        }
+        history.append({key: value for key, value in values.items() if value is not None})
+        if said:
+            print(said, *history[-1].values(), round(experiment.seconds), flush=True)
+    held_out = experiment.validation_set
+    assert held_out is not None
+    model = experiment.model()
+    images = numbers(held_out.images, model.preparation, experiment.recipe.dtype)
+
+    def share(outputs: Any) -> float:
+        return float((model.loss.decide(outputs) == held_out.labels).mean())
+
+    return {
+        "seed": table["seed"],
+        "epochs": table["training"]["epochs"],
+        "accuracy": share(experiment.outputs(held_out)),
+        "without_views": share(experiment.network.outputs(images)),
+        "n": len(held_out),
+        "loss": report.loss,
+        "steps": report.step,
+        "seconds": round(experiment.seconds, 1),
+        "threads": str(experiment.threads),
+        "date": datetime.now(UTC).date().isoformat(),
+        "versions": versions(),
+        "history": history,
+    }
+
+
+def kept(path: Path) -> list[dict[str, Any]]:
+    """All runs so far, oldest first."""
+    if not path.exists():
+        return []
+    runs: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["runs"]
+    return runs
+
+
+def keep(path: Path, run: dict[str, Any]) -> None:
+    """One more."""
+    text = json.dumps({"runs": [*kept(path), run]}, indent=1)
+    path.write_text(text + "\n", encoding="utf-8")

@@ -1,0 +1,189 @@
+"""The records: the recipes trained in full, and every run that was started, as data.
+
+    python benchmarks/records.py RECIPE [--seed N …] [--runs DIR] [--remark TEXT]
+    python benchmarks/records.py RECIPE --splits [--seed N …]   of small data: other splits as well
+    python benchmarks/records.py --readme        the table of the last results, into README.md
+
+Each seed is one training, from the recipe as it stands, in ``DIR/RECIPE-N``; one that was cut is
+gone on with. Writes ``benchmarks/results/RECIPE.json``: command, history, seed, versions, threads,
+seconds, processor and memory of each run, oldest first. With ``--splits`` each seed deals training
+and test images anew.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import statistics
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import handgrad as hg
+from handgrad.experiments import resume
+
+RESULTS = Path(__file__).parent / "results"
+README = Path(__file__).parents[1] / "README.md"
+BEGIN, END = "<!-- records -->\n", "<!-- end of records -->\n"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a recipe was meant to reach, and with which seeds, both named before."""
+
+    target: str
+    seeds: tuple[int, ...] = (1, 2, 3)
+
+
+ASKED = {
+    "cifar10": Asked("94 % within 60 min"),
+    "cifar10-quick": Asked("85 % within 12 min"),
+    "mnist-cnn": Asked("99.7 % within 60 min"),
+    "mnist-mlp": Asked("99.3 % within 15 min"),
+    "cat-cnn": Asked("the best; published 70 to 82 %", (1, 2, 3, 4, 5)),
+    "digits": Asked("the best", tuple(range(1, 21))),
+    "airplane-bike": Asked("the best; 95 to 96 % known", tuple(range(1, 51))),
+}
+
+
+def run_once(recipe: str, seed: int, folder: Path, remark: str) -> dict[str, Any]:
+    """One training, and all that is kept of it."""
+    if (folder / "unfinished").is_dir():
+        run = resume(folder)
+    else:
+        run = hg.train(recipe, {"seed": seed}, out=folder)
+    return run.summary | about(remark) | {"seed": seed, "history": run.history}
+
+
+def run_splits(recipe: str, seeds: list[int], remark: str) -> list[dict[str, Any]]:
+    """A training for every split of the same images, and what is kept of them."""
+    settings = {"repeats.seeds": seeds, "repeats.split": "random"}
+    start = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        summary = hg.train(recipe, settings, out=Path(folder) / "run").summary
+    trainings = 1 + len(seeds)  # that of the recipe's own split is the first
+    seconds = (time.perf_counter() - start) / trainings
+    kept = ("recipe", "parameters", "threads", "date", "system", "versions")
+    facts = {key: summary[key] for key in kept} | about(remark) | {"seconds": seconds}
+    return [facts | run for run in summary["repeats"]["runs"]]
+
+
+def about(remark: str) -> dict[str, Any]:
+    """The machine."""
+    peak = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    return {"remark": remark, "processor": processor(), "peak_mib": peak}
+
+
+def processor() -> str:
+    """The processor as the system calls it."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+
+
+def kept(name: str) -> list[dict[str, Any]]:
+    """The runs of a recipe that are kept as data, oldest first."""
+    path = RESULTS / f"{name}.json"
+    results: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    if "finals" not in results:
+        return results.get("runs", [])
+    last = results["finals"][-1]  # of cat_cnn.py, which counts the 50 images and the 49 unseen ones
+    return [
+        {
+            "seed": run["seed"],
+            "seconds": run["seconds"],
+            "threads": last["threads"],
+            **{f"test_{key}": run["test_50"][key] for key in ("accuracy", "low", "high")},
+            "test_n": 50,
+        }
+        for run in last["runs"]
+    ]
+
+
+def row(name: str, runs: list[dict[str, Any]]) -> str:
+    """One line of the table, of the newest run of each seed that was named."""
+    seeds = ASKED[name].seeds
+    newest = {run["seed"]: run for run in runs if run["seed"] in seeds}
+    shares = [100 * run["test_accuracy"] for run in newest.values()]
+    last = newest[max(newest)]
+    digits = 2 if last["test_n"] >= 10_000 else 1
+    found = f"{statistics.mean(shares):.{digits}f} %"
+    if len(shares) > 1:
+        found += f" ({min(shares):.{digits}f} to {max(shares):.{digits}f})"
+    interval = f"{100 * last['test_low']:.1f} to {100 * last['test_high']:.1f} %"
+    minutes = statistics.mean(run["seconds"] for run in newest.values()) / 60
+    cells = (
+        name,
+        ASKED[name].target,
+        found,
+        f"{interval}, n = {last['test_n']:,}",
+        listed(sorted(newest)),
+        f"{minutes:.1f}" if minutes > 0.1 else f"{minutes:.2f}",
+        str(last["threads"]),
+        f"`handgrad train {name}`",
+    )
+    return f"| {' | '.join(cells)} |\n"
+
+
+def listed(seeds: list[int]) -> str:
+    """1 to 5 where they are consecutive and many."""
+    if len(seeds) > 3 and seeds == list(range(seeds[0], seeds[-1] + 1)):
+        return f"{seeds[0]} to {seeds[-1]}"
+    return ", ".join(map(str, seeds))
+
+
+def table() -> str:
+    """The results in Markdown."""
+    head = ("recipe", "asked for", "test", "95 % interval of the last run", "seeds", "minutes",
+            "threads", "command")  # fmt: skip
+    lines = [f"| {' | '.join(head)} |\n", f"|{'---|' * len(head)}\n"]
+    for name, asked in ASKED.items():
+        runs = kept(name)
+        if any(run["seed"] in asked.seeds for run in runs):
+            lines.append(row(name, runs))
+    return "".join(lines)
+
+
+def write_readme() -> None:
+    """Put the table between its two marks."""
+    page = README.read_text(encoding="utf-8")
+    before, _, rest = page.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    README.write_text(f"{before}{BEGIN}\n{table()}\n{END}{after}", encoding="utf-8")
+
+
+def keep(recipe: str, runs: list[dict[str, Any]]) -> None:
+    """Some more."""
+    path = RESULTS / f"{recipe}.json"
+    results = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"runs": []}
+    results |= {"recipe": recipe, "command": f"handgrad train {recipe} --seed N"}
+    results["runs"] += runs
+    path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("recipe", nargs="?", choices=list(ASKED))
+    parser.add_argument("--seed", type=int, nargs="*", help="else those that are named")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR")
+    parser.add_argument("--remark", default="")
+    parser.add_argument("--splits", action="store_true")
+    parser.add_argument("--readme", action="store_true")
+    given = parser.parse_args()
+    if given.readme:
+        write_readme()
+        return
+    seeds = given.seed or list(ASKED[given.recipe].seeds)
+    if given.splits:
+        keep(given.recipe, run_splits(given.recipe, seeds, given.remark))
+    else:
+        for seed in seeds:
+            folder = given.runs / f"{given.recipe}-{seed}"
+            keep(given.recipe, [run_once(given.recipe, seed, folder, given.remark)])
+            print(row(given.recipe, kept(given.recipe)), end="", flush=True)
+
+
+if __name__ == "__main__":
+    main()
