@@ -18,7 +18,7 @@ def measured(table: dict[str, Any], said: str = "") -> dict[str, Any]:
     Parameters
     ----------
     table : a recipe's
-    said : where there is a name, every epoch is printed after it
+    said : where there is a name, every look at the validation part is printed after it
     """
     experiment = Experiment(table)
     history = []
@@ -30,7 +30,7 @@ def measured(table: dict[str, Any], said: str = "") -> dict[str, Any]:
             "validation_accuracy": report.validation_accuracy,
         }
         history.append({key: value for key, value in values.items() if value is not None})
-        if said:
+        if said and report.validation_accuracy is not None:
             print(said, *history[-1].values(), round(experiment.seconds), flush=True)
     held_out = experiment.validation_set
     assert held_out is not None
@@ -52,7 +52,7 @@ def measured(table: dict[str, Any], said: str = "") -> dict[str, Any]:
         "threads": str(experiment.threads),
         "date": datetime.now(UTC).date().isoformat(),
         "versions": versions(),
-        "history": history,
+        "history": history if len(history) <= 100 else [history[0], history[-1]],
     }
 
 

@@ -1,12 +1,13 @@
-"""How the recipes `mnist-mlp` and `mnist-cnn` were chosen: on a sixth of the training images.
+"""How recipes were chosen: by training images that were held out.
 
-    python benchmarks/mnist_choice.py RECIPE [CANDIDATE…] [--seed N…] [--threads N]
-    python benchmarks/mnist_choice.py --table
+    python benchmarks/choice.py RECIPE [CANDIDATE…] [--seed N…] [--threads N]
+    python benchmarks/choice.py --table [RECIPE]
 
-A candidate is trained on 50,000 of the 60,000 training images and judged on the other 10,000, which
-the seed deals out: candidates of one seed see the same images. The test set is not looked at. Every
-run that ended is kept in ``benchmarks/results/mnist-choice.json`` and is not made again. Seconds
-are of a machine that trained two candidates beside each other, a thread each.
+A candidate is trained on a part of the training images and judged on the rest, which the seed deals
+out: candidates of one seed see the same images. The test set is not looked at. Every run that ended
+is kept in ``benchmarks/results/choice.json`` and is not made again. Seconds are of a machine that
+trained two candidates beside each other, a thread each. `cat-cnn` and `folder` were chosen by
+``cat_cnn.py`` and ``folder.py``; what the parts of `cifar10` are worth is in ``ablation.py``.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from held_out import keep, kept, measured
 
 from handgrad.experiments import read_recipe, with_settings
 
-RESULTS = Path(__file__).parent / "results" / "mnist-choice.json"
-HELD_OUT = 1 / 6
+RESULTS = Path(__file__).parent / "results" / "choice.json"
+HELD_OUT = {"mnist-mlp": 1 / 6, "mnist-cnn": 1 / 6, "digits": 0.2, "airplane-bike": 0.2}
 MEAN = {"kind": "moving average", "decay": 0.998}
 
 
@@ -113,34 +114,64 @@ CANDIDATES: dict[str, dict[str, dict[str, Any]]] = {
             convolutions(32, 32, 64, 64, 128, dropout=0.3), bent(shift=2, **MILD)
         ),
     },
+    "digits": {
+        "the recipe": {},
+        "60 epochs": {"training.epochs": 60},
+        "60 epochs, bent": {
+            "training.epochs": 60,
+            "augmentation": [bent(shift=0.7, alpha=4, sigma=2) | {"fill": "border"}],
+        },
+        "60 epochs, twice as wide": {
+            "training.epochs": 60,
+            "architecture.0.channels": 32,
+            "architecture.3.channels": 64,
+            "architecture.7.channels": 128,
+        },
+    },
+    "airplane-bike": {
+        "the recipe": {},
+        "500 iterations": {"training.epochs": 500},
+        "10,000 iterations": {"training.epochs": 10_000},
+        "penalty 10": {"loss.penalty": 10.0},
+        "bilinear": {"data.resample": "bilinear"},
+        "32 x 32, bilinear": {"data.size": [32, 32], "data.resample": "bilinear"},
+        "grey, bilinear": {"data.channels": 1, "data.resample": "bilinear"},
+        "the network of a folder": {"recipe": "folder", "data": {"source": "airplane-bike"}},
+    },
 }
 
 
 def table_of(recipe: str, candidate: str, seed: int, threads: int | None) -> dict[str, Any]:
     """The recipe of a candidate."""
-    changes = CANDIDATES[recipe][candidate] | {"seed": seed, "data.validation": HELD_OUT}
-    changes |= {"training.every": 5} | ({} if threads is None else {"training.threads": threads})
-    return with_settings(read_recipe(recipe), changes)
+    changes = dict(CANDIDATES[recipe][candidate])
+    table = read_recipe(changes.pop("recipe", recipe)) | {"repeats": {}}
+    table["data"] |= changes.pop("data", {})
+    every = 5 if recipe.startswith("mnist") else 10_000
+    changes |= {"seed": seed, "data.validation": HELD_OUT[recipe], "training.every": every}
+    return with_settings(
+        table, changes | ({} if threads is None else {"training.threads": threads})
+    )
 
 
-def as_table(runs: list[dict[str, Any]]) -> str:
-    """In Markdown: the mean over the seeds of each candidate, the best first."""
-    lines = ["| recipe | candidate | epochs | seeds | held out | s |", "|---|---|---|---|---|---|"]
-    for recipe in CANDIDATES:
-        found: dict[str, list[dict[str, Any]]] = {}
-        for run in runs:
-            if run["recipe"] == recipe:
-                found.setdefault(run["candidate"], []).append(run)
+def as_table(recipe: str, runs: list[dict[str, Any]]) -> str:
+    """In Markdown: mean and range of each candidate over the seeds, the best first."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for run in runs:
+        if run["recipe"] == recipe:
+            found.setdefault(run["candidate"], []).append(run)
 
-        def mean(name: str, key: str, of: dict[str, list[dict[str, Any]]] = found) -> float:
-            return statistics.mean(run[key] for run in of[name])
+    def shares(name: str) -> list[float]:
+        return [100 * run["accuracy"] for run in found[name]]
 
-        for name in sorted(found, key=lambda name: -mean(name, "accuracy")):
-            epochs, seeds = found[name][0]["epochs"], len(found[name])
-            share, seconds = 100 * mean(name, "accuracy"), mean(name, "seconds")
-            lines.append(
-                f"| {recipe} | {name} | {epochs} | {seeds} | {share:.2f} % | {seconds:.0f} |"
-            )
+    lines = ["| candidate | epochs | held out | seeds | s |", "|---|---|---|---|---|"]
+    for name in sorted(found, key=lambda name: -statistics.mean(shares(name))):
+        of = shares(name)
+        share = f"{statistics.mean(of):.2f} %"
+        if len(of) > 1:
+            share += f" ({min(of):.2f} to {max(of):.2f})"
+        seconds = statistics.mean(run["seconds"] for run in found[name])
+        cells = (name, found[name][0]["epochs"], share, len(of), f"{seconds:.0f}")
+        lines.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join(lines)
 
 
@@ -153,7 +184,8 @@ def main() -> None:
     parser.add_argument("--table", action="store_true")
     given = parser.parse_args()
     if given.table:
-        print(as_table(kept(RESULTS)))
+        for recipe in [given.recipe] if given.recipe else CANDIDATES:
+            print(recipe, as_table(recipe, kept(RESULTS)), sep="\n\n", end="\n\n")
         return
     for seed in given.seed:
         for candidate in given.candidates or CANDIDATES[given.recipe]:
