@@ -43,6 +43,7 @@ def settings(policy: str, batch: int, seed: int, epochs: int) -> dict[str, Any]:
         "seed": seed,
         "architecture": LAYERS,
         "augmentation": [],
+        "averaging": None,
         "data.validation": 1 / 6,
         "optimizer": {
             "kind": "momentum",

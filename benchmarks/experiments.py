@@ -84,10 +84,6 @@ def mnist(run: hg.Run) -> list[Row]:
     return [("test after 10 epochs", "not stated", f"{100 * run.summary['test_accuracy']:.2f} %")]
 
 
-def mnist_mlp(run: hg.Run) -> list[Row]:
-    return [("test", "98.4 % asked for", f"{100 * run.summary['test_accuracy']:.2f} %")]
-
-
 def cat(run: hg.Run) -> list[Row]:
     found = run.summary
     everyone = [found, *found["repeats"]["runs"]]
@@ -119,7 +115,6 @@ EXPERIMENTS = {
     "digits": Published("handgrad train", digits, {"repeats.seeds": [1, 2, 3, 4]}),
     "airplane-bike": Published("handgrad train airplane-bike", airplane_bike),
     "mnist": Published("handgrad train mnist", mnist),
-    "mnist-mlp": Published("handgrad train mnist-mlp", mnist_mlp),
     "cat": Published("handgrad train cat", cat),
     "cat, chosen": Published(
         "handgrad train cat --seed 13", chosen_cat, {"seed": 13, "repeats.seeds": []}

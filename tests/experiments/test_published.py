@@ -85,9 +85,9 @@ def test_mnist_by_hand_learns_from_batches() -> None:
 
 @needs_data
 def test_our_best_network_without_convolutions() -> None:
-    """98.4 % are asked for after fifteen epochs; after two it stands above 97."""
-    found = trained("mnist-mlp", training__epochs=2).figures()
-    assert found["test_accuracy"] >= 0.97
+    """99.3 % are asked for after sixty epochs; after one it stands above 96."""
+    found = trained("mnist-mlp", training__epochs=1).figures()
+    assert found["test_accuracy"] >= 0.96
     assert found["test_n"] == 10_000
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+import threading
+
 import numpy as np
 import pytest
 
 from handgrad.datasets import Dataset, Splits
+from handgrad.datasets.augmentation import Affine
 from handgrad.experiments import Experiment, Threads, read_recipe, with_settings
 from handgrad.experiments.recipe import Recipe
 from handgrad.experiments.work import work_for
@@ -72,6 +76,33 @@ def test_it_is_what_an_experiment_does():
     table = with_settings(read_recipe("mnist-cnn"), {"training.threads": 3})
     experiment = Experiment(table, splits=Splits(data))
     assert experiment.work.threads == experiment.threads == Threads(shards=3)
+
+
+def test_each_shard_bends_its_own_images(monkeypatch):
+    """Nobody waits while one thread augments the batch of all; and the bits stay what they are."""
+    bent, apply = [], Affine.apply
+
+    def watched(self, images, *draws):
+        bent.append((threading.current_thread().name, len(images)))
+        return apply(self, images, *draws)
+
+    monkeypatch.setattr(Affine, "apply", watched)
+    images = np.random.default_rng(0).integers(256, size=(16, 28, 28, 1), dtype=np.uint8)
+    data = Dataset(images, np.arange(16) % 10, tuple("0123456789"))
+    settings = {"training.threads": 2, "training.batch_size": 8, "training.epochs": 1}
+    experiment = Experiment(with_settings(read_recipe("mnist-cnn"), settings), splits=Splits(data))
+    for _ in experiment.train():
+        pass
+    assert [count for _, count in bent] == [4] * 4
+    assert all(name.startswith("shard") for name, _ in bent)
+
+    again = Experiment(with_settings(read_recipe("mnist-cnn"), settings), splits=Splits(data))
+    whole = dataclasses.replace(again.batches(), by_rows=False)
+    monkeypatch.setattr(again, "batches", lambda: whole)
+    for _ in again.train():
+        pass
+    assert max(count for _, count in bent) == 8
+    assert np.array_equal(again.network.vector, experiment.network.vector)
 
 
 @pytest.mark.parametrize("group", [0, -2])

@@ -119,7 +119,7 @@ def datasets(as_json: bool) -> None:
     \b
     Examples:
       handgrad datasets
-      handgrad train --set data.source=fashion-mnist mnist-mlp
+      handgrad train --set data.source=fashion-mnist mnist
     """
     from handgrad.datasets import catalogue
 

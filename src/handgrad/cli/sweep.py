@@ -78,7 +78,7 @@ def sweep(
     \b
     Examples:
       handgrad sweep digits --set optimizer.learning_rate=0.002,0.005,0.01 --workers 2
-      handgrad sweep mnist-mlp --set architecture.0.units=256,512 --set architecture.2.rate=0,0.3
+      handgrad sweep mnist --set architecture.0.units=64,128,256 --set training.batch_size=32,64
       handgrad sweep photos/ --random 20 --set optimizer.learning_rate=0.0001..0.1:log
       handgrad sweep --resume sweeps/mine
     """

@@ -281,7 +281,7 @@ class Experiment:
             self.recipe.seed,
             augmentations=self.recipe.augmentation,
             drop_last=self.recipe.training.drop_last,
-            by_rows=self.ranks is not None,
+            by_rows=self.ranks is not None or self.threads.shards > 1,
         )
 
     def _in_coordinates(self) -> tuple[Batches, dict[str, tuple[Array, Array]]]:
