@@ -102,10 +102,6 @@ CANDIDATES: dict[str, dict[str, dict[str, Any]]] = {
         "bent, shifted by 2": mlp(dense(1024, 1024), bent(shift=2, **SOFT)),
         "bent, dropout 0.1": mlp(dense(1024, 1024, dropout=0.1), bent(**SOFT)),
         "bent more": mlp(dense(1024, 1024), bent(15, 0.15, 0.15, alpha=37, sigma=5)),
-        "bent, 60 epochs": mlp(dense(1024, 1024), bent(**SOFT), epochs=60),
-        "bent more, 60 epochs": mlp(
-            dense(1024, 1024), bent(15, 0.15, 0.15, alpha=37, sigma=5), epochs=60
-        ),
     },
     "mnist-cnn": {
         "24 to 96": cnn(convolutions(24, 24, 48, 48, 96), bent(shift=2)),
