@@ -105,9 +105,10 @@ def _role(found: re.Match[str], numbers: Mapping[str, str], titles: Mapping[str,
 
 
 def _chapters(app: Sphinx) -> list[str]:
-    """The pages that are notebooks."""
+    """The pages of the book that are notebooks; others read what only the repository has."""
     metadata = app.env.metadata
-    return sorted(name for name in app.env.found_docs if "kernelspec" in metadata.get(name, {}))
+    pages = (name for name in app.env.found_docs if name.startswith("book/"))
+    return sorted(name for name in pages if "kernelspec" in metadata.get(name, {}))
 
 
 def _write_notebooks(app: Sphinx, exception: Exception | None) -> None:
