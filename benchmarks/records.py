@@ -103,9 +103,10 @@ def kept(name: str) -> list[dict[str, Any]]:
 
 
 def row(name: str, runs: list[dict[str, Any]]) -> str:
-    """One line of the table, of the newest run of each seed that was named."""
-    seeds = ASKED[name].seeds
-    newest = {run["seed"]: run for run in runs if run["seed"] in seeds}
+    """One line of the table, of the newest run of each seed that was named; until then, of any."""
+    newest = {run["seed"]: run for run in runs}
+    if named := set(newest).intersection(ASKED[name].seeds):
+        newest = {seed: newest[seed] for seed in named}
     shares = [100 * run["test_accuracy"] for run in newest.values()]
     last = newest[max(newest)]
     digits = 2 if last["test_n"] >= 10_000 else 1
@@ -139,9 +140,8 @@ def table() -> str:
     head = ("recipe", "asked for", "test", "95 % interval of the last run", "seeds", "minutes",
             "threads", "command")  # fmt: skip
     lines = [f"| {' | '.join(head)} |\n", f"|{'---|' * len(head)}\n"]
-    for name, asked in ASKED.items():
-        runs = kept(name)
-        if any(run["seed"] in asked.seeds for run in runs):
+    for name in ASKED:
+        if runs := kept(name):
             lines.append(row(name, runs))
     return "".join(lines)
 
