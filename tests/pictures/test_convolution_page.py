@@ -170,7 +170,7 @@ def test_the_marks_are_around_the_same_patch_everywhere(page, picture):
 
 def test_every_picture_says_what_is_seen():
     cells = [cell for cell in CELL.finditer(PAGE.read_text(encoding="utf-8")) if cell["label"]]
-    assert len(cells) == 8
+    assert len(cells) == 9
     for cell in cells:
         assert re.search(r"^    alt: \w.{30,}\.$", cell["code"], re.M), cell["label"]
 
