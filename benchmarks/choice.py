@@ -104,14 +104,19 @@ CANDIDATES: dict[str, dict[str, dict[str, Any]]] = {
         "bent more": mlp(dense(1024, 1024), bent(15, 0.15, 0.15, alpha=37, sigma=5)),
     },
     "mnist-cnn": {
-        "24 to 96": cnn(convolutions(24, 24, 48, 48, 96), bent(shift=2)),
-        "32 to 128": cnn(convolutions(32, 32, 64, 64, 128), bent(shift=2)),
-        "32 to 128, bent": cnn(convolutions(32, 32, 64, 64, 128), bent(shift=2, **MILD)),
-        "32 to 128, bent, smoothing 0.1": cnn(
-            convolutions(32, 32, 64, 64, 128), bent(shift=2, **MILD), smoothing=0.1
-        ),
-        "32 to 128, bent, dropout 0.3": cnn(
+        "affine": cnn(convolutions(32, 32, 64, 64, 128), bent(shift=2)),
+        "bent": cnn(convolutions(32, 32, 64, 64, 128), bent(shift=2, **MILD)),
+        "bent, dropout 0.3": cnn(
             convolutions(32, 32, 64, 64, 128, dropout=0.3), bent(shift=2, **MILD)
+        ),
+        "bent, dropout 0.3, 24 epochs": cnn(
+            convolutions(32, 32, 64, 64, 128, dropout=0.3), bent(shift=2, **MILD), epochs=24
+        ),
+        "48 to 192, bent, dropout 0.3": cnn(
+            convolutions(48, 48, 96, 96, 192, dropout=0.3), bent(shift=2, **MILD)
+        ),
+        "bent more": cnn(
+            convolutions(32, 32, 64, 64, 128), bent(15, 0.15, 0.15, 2, alpha=30, sigma=5)
         ),
     },
     "digits": {
@@ -163,14 +168,16 @@ def as_table(recipe: str, runs: list[dict[str, Any]]) -> str:
     def shares(name: str) -> list[float]:
         return [100 * run["accuracy"] for run in found[name]]
 
-    lines = ["| candidate | epochs | held out | seeds | s |", "|---|---|---|---|---|"]
+    lines = ["| candidate | epochs | held out | its loss | seeds | s |", "|---|---|---|---|---|---|"]
     for name in sorted(found, key=lambda name: -statistics.mean(shares(name))):
         of = shares(name)
         share = f"{statistics.mean(of):.2f} %"
         if len(of) > 1:
             share += f" ({min(of):.2f} to {max(of):.2f})"
         seconds = statistics.mean(run["seconds"] for run in found[name])
-        cells = (name, found[name][0]["epochs"], share, len(of), f"{seconds:.0f}")
+        losses = [run["held_out_loss"] for run in found[name] if "held_out_loss" in run]
+        loss = f"{statistics.mean(losses):.4f}" if losses else ""
+        cells = (name, found[name][0]["epochs"], share, loss, len(of), f"{seconds:.0f}")
         lines.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join(lines)
 

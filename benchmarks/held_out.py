@@ -36,6 +36,7 @@ def measured(table: dict[str, Any], said: str = "") -> dict[str, Any]:
     assert held_out is not None
     model = experiment.model()
     images = numbers(held_out.images, model.preparation, experiment.recipe.dtype)
+    outputs = experiment.outputs(held_out)
 
     def share(outputs: Any) -> float:
         return float((model.loss.decide(outputs) == held_out.labels).mean())
@@ -43,7 +44,8 @@ def measured(table: dict[str, Any], said: str = "") -> dict[str, Any]:
     return {
         "seed": table["seed"],
         "epochs": table["training"]["epochs"],
-        "accuracy": share(experiment.outputs(held_out)),
+        "accuracy": share(outputs),
+        "held_out_loss": model.loss(outputs, held_out.labels)[0],
         "without_views": share(experiment.network.outputs(images)),
         "n": len(held_out),
         "loss": report.loss,

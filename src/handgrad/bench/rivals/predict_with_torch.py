@@ -2,7 +2,7 @@
 
     python predict_with_torch.py MODEL.safetensors IMAGE '["name of class 0", …]'
 
-The network of the recipe ``mnist-cnn``, as a user of PyTorch writes it.
+Five convolutions, as a user of PyTorch writes them.
 """
 
 import json
