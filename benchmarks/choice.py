@@ -168,7 +168,10 @@ def as_table(recipe: str, runs: list[dict[str, Any]]) -> str:
     def shares(name: str) -> list[float]:
         return [100 * run["accuracy"] for run in found[name]]
 
-    lines = ["| candidate | epochs | held out | its loss | seeds | s |", "|---|---|---|---|---|---|"]
+    lines = [
+        "| candidate | epochs | held out | its loss | seeds | s |",
+        "|---|---|---|---|---|---|",
+    ]
     for name in sorted(found, key=lambda name: -statistics.mean(shares(name))):
         of = shares(name)
         share = f"{statistics.mean(of):.2f} %"
