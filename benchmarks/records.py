@@ -1,13 +1,12 @@
 """The records: the recipes trained in full, and every run that was started, as data.
 
     python benchmarks/records.py RECIPE [--seed N …] [--runs DIR] [--remark TEXT]
-    python benchmarks/records.py RECIPE --splits [--seed N …]   of small data: other splits as well
     python benchmarks/records.py --readme        the table of the last results, into README.md
 
 Each seed is one training, from the recipe as it stands, in ``DIR/RECIPE-N``; one that was cut is
 gone on with. Writes ``benchmarks/results/RECIPE.json``: command, history, seed, versions, threads,
-seconds, processor and memory of each run, oldest first. With ``--splits`` each seed deals training
-and test images anew.
+seconds, processor and memory of each run, oldest first. Of small data without an official test set,
+each seed deals training and test images anew.
 """
 
 from __future__ import annotations
@@ -36,6 +35,7 @@ class Asked:
 
     target: str
     seeds: tuple[int, ...] = (1, 2, 3)
+    splits: bool = False
 
 
 ASKED = {
@@ -44,8 +44,8 @@ ASKED = {
     "mnist-cnn": Asked("99.7 % within 60 min"),
     "mnist-mlp": Asked("99.3 % within 15 min"),
     "cat-cnn": Asked("the best; published 70 to 82 %", (1, 2, 3, 4, 5)),
-    "digits": Asked("the best", tuple(range(1, 21))),
-    "airplane-bike": Asked("the best; 95 to 96 % known", tuple(range(1, 51))),
+    "digits": Asked("the best", tuple(range(1, 21)), splits=True),
+    "airplane-bike": Asked("the best; 95 to 96 % known", tuple(range(1, 51)), splits=True),
 }
 
 
@@ -95,6 +95,7 @@ def kept(name: str) -> list[dict[str, Any]]:
             "seed": run["seed"],
             "seconds": run["seconds"],
             "threads": last["threads"],
+            "processor": last["cpu"],
             **{f"test_{key}": run["test_50"][key] for key in ("accuracy", "low", "high")},
             "test_n": 50,
         }
@@ -122,10 +123,24 @@ def row(name: str, runs: list[dict[str, Any]]) -> str:
         f"{interval}, n = {last['test_n']:,}",
         listed(sorted(newest)),
         f"{minutes:.1f}" if minutes > 0.1 else f"{minutes:.2f}",
-        str(last["threads"]),
-        f"`handgrad train {name}`",
+        f"{last['threads']}, {short(last['processor'])}",
+        f"`{command(name)}`",
     )
     return f"| {' | '.join(cells)} |\n"
+
+
+def command(name: str, seed: str = "") -> str:
+    """What makes a row again."""
+    if ASKED[name].splits:
+        return f"python benchmarks/records.py {name}"
+    return f"handgrad train {name}{seed}"
+
+
+def short(processor: str) -> str:
+    """The name of a processor without what all have in it."""
+    for word in ("(R)", "(TM)", "Processor", "@"):
+        processor = processor.replace(word, "")
+    return " ".join(processor.split())
 
 
 def listed(seeds: list[int]) -> str:
@@ -138,7 +153,7 @@ def listed(seeds: list[int]) -> str:
 def table() -> str:
     """The results in Markdown."""
     head = ("recipe", "asked for", "test", "95 % interval of the last run", "seeds", "minutes",
-            "threads", "command")  # fmt: skip
+            "threads, of", "command")  # fmt: skip
     lines = [f"| {' | '.join(head)} |\n", f"|{'---|' * len(head)}\n"]
     for name in ASKED:
         if runs := kept(name):
@@ -158,7 +173,7 @@ def keep(recipe: str, runs: list[dict[str, Any]]) -> None:
     """Some more."""
     path = RESULTS / f"{recipe}.json"
     results = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"runs": []}
-    results |= {"recipe": recipe, "command": f"handgrad train {recipe} --seed N"}
+    results |= {"recipe": recipe, "command": command(recipe, " --seed N")}
     results["runs"] += runs
     path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
@@ -169,14 +184,13 @@ def main() -> None:
     parser.add_argument("--seed", type=int, nargs="*", help="else those that are named")
     parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR")
     parser.add_argument("--remark", default="")
-    parser.add_argument("--splits", action="store_true")
     parser.add_argument("--readme", action="store_true")
     given = parser.parse_args()
     if given.readme:
         write_readme()
         return
     seeds = given.seed or list(ASKED[given.recipe].seeds)
-    if given.splits:
+    if ASKED[given.recipe].splits:
         keep(given.recipe, run_splits(given.recipe, seeds, given.remark))
     else:
         for seed in seeds:

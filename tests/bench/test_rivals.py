@@ -11,7 +11,7 @@ from handgrad.bench.contest import difference
 from handgrad.bench.ours import ours
 from handgrad.bench.problems import Answers, Descent, Passes, Start
 from handgrad.bench.rivals import RIVALS, NotMeantError, SkippedError, predict_with_torch, rival
-from handgrad.bench.works import _mnist_cnn, convolutional, descent
+from handgrad.bench.works import _five_convolutions, convolutional, descent
 from handgrad.datasets import natural
 from handgrad.layers import (
     AveragePool,
@@ -164,7 +164,7 @@ def test_prediction(name):
 def test_the_program_in_pytorch_says_what_ours_says(torch, capsys):
     """The network that is written out in it is that of the recipe. Here it is no process."""
     pixels = np.random.default_rng(0).integers(256, size=(28, 28), dtype=np.uint8)
-    problem = Start(_mnist_cnn(), pixels)
+    problem = Start(_five_convolutions(), pixels)
     theirs = rival("pytorch", problem, 1)
     predict_with_torch.main(*theirs.command[2:])
     theirs.said = capsys.readouterr().out
