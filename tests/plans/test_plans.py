@@ -36,7 +36,7 @@ from handgrad.losses import CrossEntropy, SoftmaxCrossEntropy
 from handgrad.networks import Network
 from handgrad.optimizers import Momentum
 from handgrad.parallel import Shards
-from handgrad.plans import Plan, Planned, Through, is_planned, ways
+from handgrad.plans import Plan, Planned, Through, is_planned, together, ways
 from handgrad.training import by_the_book, fit
 
 K = 3
@@ -278,10 +278,19 @@ def test_forward_and_back_between_given_gradients(layers, shards):
 
 
 def test_small_maps_go_more_at_a_time_in_multiples():
-    """So many that there are 128 tiles, as many as channels, or at most 64 samples."""
+    """So many that there are 128 tiles, as many as channels, or at most 128 samples."""
     layers = [Convolution(8), BatchNorm(), ReLU(), MaxPool()] * 4
     plan = Plan(Network((*layers, Dense(K)), (32, 32, 8)), SoftmaxCrossEntropy(), 100)
-    assert [part.few for part in plan.parts] == [8, 8, 32, 64, 64]
+    assert [part.few for part in plan.parts] == [8, 8, 32, 128, 128]
+
+
+@pytest.mark.parametrize(("kib", "few"), [(0, 8), (256, 8), (600, 16), (1024, 32), (9999, 128)])
+def test_so_many_go_at_a_time_as_their_maps_leave_room_for(monkeypatch, kib, few):
+    """A map of 32x32x8 numbers of 4 bytes has 32 KiB."""
+    monkeypatch.setattr("handgrad.plans.step.MAPS", kib * 1024)
+    network = Network((Convolution(8), ReLU(), Dense(K)), (32, 32, 8))
+    assert together(network, 200) == few
+    assert together(network, 20) == min(few, 20)
 
 
 def test_each_layer_has_its_way():

@@ -23,12 +23,9 @@ from handgrad.plans.forward_steps import (
     samples_together,
 )
 from handgrad.plans.reading import in_order
-from handgrad.plans.step import Few, ForwardStep
+from handgrad.plans.step import FEW, Few, ForwardStep, more_together
 
 __all__ = ["ForwardPlan", "PlannedForward"]
-
-FEW, MANY = 8, 16
-"""How many samples go together: as many as MANY, where that takes to have enough tiles."""
 
 
 class PlannedForward:
@@ -171,7 +168,7 @@ class _Stretch:
 
     def __init__(self, placed: Sequence[_Placed], network: Network) -> None:
         self.network, self.work = network, Workspace(network.dtype)
-        self.before, self.few = placed[0].shape, FEW
+        self.before = placed[0].shape
         self.steps: list[tuple[ForwardStep, Shape]] = []  # with the shape that it gives
         shape = self.before
         for i in in_order([one.layer for one in placed], range(len(placed))):
@@ -179,8 +176,9 @@ class _Stretch:
             assert step is not None
             shape = layer.output_shape(shape)
             self.steps.append((step, shape))
-            while self.few < min(samples_together(step), MANY):
-                self.few *= 2
+        enough = max(samples_together(step) for step, _ in self.steps)
+        shapes = [self.before, *(shape for _, shape in self.steps)]
+        self.few = more_together(FEW, enough, shapes, network.dtype)
         self.steps = joined(self.steps)
         self.after = shape
         self.calls: dict[int, tuple[Array, list[Call], Array]] = {}

@@ -17,7 +17,7 @@ from handgrad.plans.boundary import Batch, Boundary
 from handgrad.plans.normalization import Normalization, Statistics
 from handgrad.plans.parts import Book, Part, Placed, Stream
 from handgrad.plans.reading import CHANNELWISE, in_order, ways
-from handgrad.plans.step import Step
+from handgrad.plans.step import FEW, Step, more_together
 from handgrad.plans.steps import (
     Alone,
     FastDense,
@@ -29,9 +29,6 @@ from handgrad.plans.steps import (
 )
 
 __all__ = ["Plan", "together"]
-
-FEW, MANY = 8, 64
-"""The fewest and the most samples that go together: their maps should stay in the cache."""
 
 
 class Plan:
@@ -201,13 +198,12 @@ class _Cutting:
         return Alone(layer, shape, layer.name in CHANNELWISE)
 
     def _stream(self, steps: list[Placed], end: int) -> Stream:
-        """Steps and how many samples go through them together: enough for the products of tiles."""
-        few = 0
+        """Steps and how many samples go through them together."""
+        enough = 0
         for step, _, shape, _ in steps:
             if isinstance(step, Tiled):
                 tiles = tiles_of(shape[0]) * tiles_of(shape[1])
-                enough = tiles_at_a_time(step.filters.C, step.filters.O)
-                few = max(few, -(-enough // tiles))
-        while self.few < min(few, MANY):  # a multiple of what it was: streams share their groups
-            self.few *= 2
+                enough = max(enough, -(-tiles_at_a_time(step.filters.C, step.filters.O) // tiles))
+        shapes = [shape for _, _, shape, _ in steps]
+        self.few = more_together(self.few, enough, shapes, self.network.dtype)
         return Stream(steps, self.samples, self.few, end, self.work)

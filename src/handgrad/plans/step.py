@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import abc
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +15,36 @@ from handgrad.arrays import Array, Numbers, Shape
 from handgrad.calculus.windows import NO_PADDING, Padding
 from handgrad.kernels import Call, Maps, Workspace
 
-__all__ = ["Few", "ForwardStep", "Step", "image_shape"]
+__all__ = ["FEW", "Few", "ForwardStep", "Step", "image_shape", "more_together"]
+
+FEW, MANY = 8, 128
+"""The fewest and the most samples that go through a stream together."""
+
+MAPS = 1 << 25
+"""So many bytes may the largest maps have of the samples that go together. More of them fall out of
+every cache; with fewer, calls are short, and between calls threads wait for the interpreter."""
+
+
+def more_together(
+    few: int, enough: int, shapes: Iterable[Shape], dtype: np.dtype[np.floating]
+) -> int:
+    """How many samples go together: `few` or a multiple, since streams share their groups.
+
+    As many as `MAPS` leaves room for, and enough for the products of tiles in any case.
+
+    Parameters
+    ----------
+    few : that go together before
+    enough : samples of which there are enough tiles
+    shapes : of a sample, wherever it is
+
+    >>> more_together(8, 0, [(64, 64, 128)], np.dtype(np.float32))  # 2 MiB a sample
+    16
+    """
+    largest = max(map(math.prod, shapes)) * dtype.itemsize
+    while few < min(max(enough, MAPS // largest // 2 + 1), MANY):
+        few *= 2
+    return few
 
 
 def image_shape(shape: Shape) -> tuple[int, int, int]:
