@@ -138,6 +138,7 @@ CANDIDATES: dict[str, dict[str, dict[str, Any]]] = {
         "500 iterations": {"training.epochs": 500},
         "10,000 iterations": {"training.epochs": 10_000},
         "penalty 10": {"loss.penalty": 10.0},
+        "penalty 0.01": {"loss.penalty": 0.01},
         "bilinear": {"data.resample": "bilinear"},
         "32 x 32, bilinear": {"data.size": [32, 32], "data.resample": "bilinear"},
         "grey, bilinear": {"data.channels": 1, "data.resample": "bilinear"},
