@@ -4,10 +4,10 @@
     python benchmarks/choice.py --table [RECIPE]
 
 A candidate is trained on a part of the training images and judged on the rest, which the seed deals
-out: candidates of one seed see the same images. The test set is not looked at. Every run that ended
-is kept in ``benchmarks/results/choice.json`` and is not made again. Seconds are of a machine that
-trained two candidates beside each other, a thread each. `cat-cnn` and `folder` were chosen by
-``cat_cnn.py`` and ``folder.py``; what the parts of `cifar10` are worth is in ``ablation.py``.
+out: candidates of one seed see the same images. There is no test set. Every run that ended is kept
+in ``benchmarks/results/choice.json`` and is not made again. Seconds are of a machine that did other
+things as well. `cat-cnn` and `folder` were chosen by ``cat_cnn.py`` and ``folder.py``; what the
+parts of `cifar10` are worth is in ``ablation.py``.
 """
 
 from __future__ import annotations
@@ -159,29 +159,37 @@ def table_of(recipe: str, candidate: str, seed: int, threads: int | None) -> dic
     )
 
 
-def as_table(recipe: str, runs: list[dict[str, Any]]) -> str:
+def as_table(recipe: str) -> str:
     """In Markdown: mean and range of each candidate over the seeds, the best first."""
     found: dict[str, list[dict[str, Any]]] = {}
-    for run in runs:
+    for run in kept(RESULTS):
         if run["recipe"] == recipe:
             found.setdefault(run["candidate"], []).append(run)
 
-    def shares(name: str) -> list[float]:
-        return [100 * run["accuracy"] for run in found[name]]
+    def mean(name: str, key: str) -> float:
+        return statistics.mean(float(run.get(key, "nan")) for run in found[name])
 
     lines = [
-        "| candidate | epochs | held out | its loss | seeds | s |",
-        "|---|---|---|---|---|---|",
+        "| candidate | epochs | held out | its loss | seeds | s | threads |",
+        "|---|---|---|---|---|---|---|",
     ]
-    for name in sorted(found, key=lambda name: -statistics.mean(shares(name))):
-        of = shares(name)
+    for name in sorted(found, key=lambda name: -mean(name, "accuracy")):
+        of = [100 * run["accuracy"] for run in found[name]]
         share = f"{statistics.mean(of):.2f} %"
         if len(of) > 1:
             share += f" ({min(of):.2f} to {max(of):.2f})"
-        seconds = statistics.mean(run["seconds"] for run in found[name])
-        losses = [run["held_out_loss"] for run in found[name] if "held_out_loss" in run]
-        loss = f"{statistics.mean(losses):.4f}" if losses else ""
-        cells = (name, found[name][0]["epochs"], share, loss, len(of), f"{seconds:.0f}")
+        loss = f"{mean(name, 'held_out_loss'):.4f}".replace("nan", "")
+        first = found[name][0]
+        threads = first["threads"].partition(" ")[0]
+        cells = (
+            name,
+            first["epochs"],
+            share,
+            loss,
+            len(of),
+            f"{mean(name, 'seconds'):.0f}",
+            threads,
+        )
         lines.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join(lines)
 
@@ -196,7 +204,7 @@ def main() -> None:
     given = parser.parse_args()
     if given.table:
         for recipe in [given.recipe] if given.recipe else CANDIDATES:
-            print(recipe, as_table(recipe, kept(RESULTS)), sep="\n\n", end="\n\n")
+            print(recipe, as_table(recipe), sep="\n\n", end="\n\n")
         return
     for seed in given.seed:
         for candidate in given.candidates or CANDIDATES[given.recipe]:

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from handgrad.datasets import numbers
-from handgrad.experiments import Experiment
 from handgrad.experiments.manifest import versions
+from handgrad.experiments.sweeps.attempt import untested
 
 
 def measured(table: dict[str, Any], said: str = "") -> dict[str, Any]:
-    """One training with a validation part, and all that is kept of it.
+    """One training with a validation part, and what is kept of it; there is no test part.
+
+    Of a history of more than 100 reports the first and the last are.
 
     Parameters
     ----------
     table : a recipe's
     said : where there is a name, every look at the validation part is printed after it
     """
-    experiment = Experiment(table)
+    experiment = untested(table)
     history = []
     for report in experiment.train():
         values = {
@@ -67,6 +71,12 @@ def kept(path: Path) -> list[dict[str, Any]]:
 
 
 def keep(path: Path, run: dict[str, Any]) -> None:
-    """One more."""
-    text = json.dumps({"runs": [*kept(path), run]}, indent=1)
-    path.write_text(text + "\n", encoding="utf-8")
+    """One more, whoever else is keeping one."""
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        beside = path.with_suffix(".new")
+        beside.write_text(json.dumps({"runs": [*kept(path), run]}, indent=1) + "\n", "utf-8")
+        beside.replace(path)
+    finally:
+        os.close(folder)

@@ -162,7 +162,7 @@ def test_prediction(name):
 
 
 def test_the_program_in_pytorch_says_what_ours_says(torch, capsys):
-    """The network that is written out in it is that of the recipe. Here it is no process."""
+    """The network that is written out in it is that of the work. Here it is no process."""
     pixels = np.random.default_rng(0).integers(256, size=(28, 28), dtype=np.uint8)
     problem = Start(_five_convolutions(), pixels)
     theirs = rival("pytorch", problem, 1)

@@ -85,7 +85,7 @@ def test_mnist_by_hand_learns_from_batches() -> None:
 
 @needs_data
 def test_our_best_network_without_convolutions() -> None:
-    """99.3 % are asked for after sixty epochs; after one it stands above 96."""
+    """99.3 % are asked for after fifty epochs; after one it stands above 96."""
     found = trained("mnist-mlp", training__epochs=1).figures()
     assert found["test_accuracy"] >= 0.96
     assert found["test_n"] == 10_000

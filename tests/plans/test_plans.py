@@ -165,6 +165,14 @@ def test_a_plan_computes_what_the_book_says(name, shards):
         agree(computed(how, made(name), loss, n), computed(by_the_book, made(name), loss, n), 1e-9)
 
 
+@pytest.mark.parametrize("name", NETWORKS)
+def test_and_all_at_a_time(name, monkeypatch):
+    monkeypatch.setattr("handgrad.plans.step.MAPS", 1 << 25)
+    loss = loss_for(name)
+    found = computed(Planned(), made(name), loss, 35)
+    agree(found, computed(by_the_book, made(name), loss, 35), 1e-9)
+
+
 @pytest.mark.parametrize("name", ["the bench's step", "batch normalization", "every activation"])
 def test_in_float32_it_agrees_to_its_precision(name):
     loss = loss_for(name)

@@ -177,7 +177,7 @@ class _Stretch:
             shape = layer.output_shape(shape)
             self.steps.append((step, shape))
         enough = max(samples_together(step) for step, _ in self.steps)
-        shapes = [self.before, *(shape for _, shape in self.steps)]
+        shapes = [shape for _, shape in self.steps]
         self.few = more_together(FEW, enough, shapes, network.dtype)
         self.steps = joined(self.steps)
         self.after = shape

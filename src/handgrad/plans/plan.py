@@ -34,12 +34,11 @@ __all__ = ["Plan", "together"]
 class Plan:
     """A network read for a given number of samples at a time; the same numbers, to rounding.
 
-    The layers are cut into parts. Through a stream, samples go a few at a time, so that what a step
-    leaves is still in the processor's cache when the next one takes it; where the loss follows,
-    they turn and come back at once, and only a few samples' maps exist at any time. Batch
-    normalization, which needs the whole batch, ends a stream and begins the next. Layers that have
-    no step stand between streams and take the whole batch by the book. All buffers and views are
-    made here, once.
+    The layers are cut into parts. Through a stream, samples go some at a time (`more_together`);
+    where the loss follows, they turn and come back at once, and only their maps exist at that time.
+    Batch normalization, which needs the whole batch, ends a stream and begins the next. Layers that
+    have no step stand between streams and take the whole batch by the book. All buffers and views
+    are made here, once.
 
     Parameters
     ----------

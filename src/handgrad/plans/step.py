@@ -21,7 +21,7 @@ FEW, MANY = 8, 128
 """The fewest and the most samples that go through a stream together."""
 
 MAPS = 1 << 25
-"""So many bytes may the largest maps have of the samples that go together. More of them fall out of
+"""So many bytes may the largest map have of all samples that go together. With more it falls out of
 every cache; with fewer, calls are short, and between calls threads wait for the interpreter."""
 
 
@@ -30,13 +30,13 @@ def more_together(
 ) -> int:
     """How many samples go together: `few` or a multiple, since streams share their groups.
 
-    As many as `MAPS` leaves room for, and enough for the products of tiles in any case.
+    As many as `MAPS` leaves room for, or as there must be for the products of tiles, up to `MANY`.
 
     Parameters
     ----------
-    few : that go together before
-    enough : samples of which there are enough tiles
-    shapes : of a sample, wherever it is
+    few : how many go together in the stream before
+    enough : how many have tiles enough
+    shapes : of one sample's maps, after each step
 
     >>> more_together(8, 0, [(64, 64, 128)], np.dtype(np.float32))  # 2 MiB a sample
     16
