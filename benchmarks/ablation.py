@@ -98,7 +98,7 @@ def picture(runs: list[dict[str, Any]]) -> Figure:
             axes.plot(found[name], [i] * len(found[name]), "o", color="#084594", ms=4)
         axes.axvline(0, color="0.3", lw=0.8)
         axes.set_yticks(range(len(order)), order)
-        axes.set_xlabel("points of accuracy that the recipe has more, of 10,000 images held out")
+        axes.set_xlabel("points of accuracy that the recipe has more")
     said = (f"{name} {statistics.mean(found[name]):+.2f}" for name in order)
     figure.alt = f"A bar for each part, from the least worth to the most: {', '.join(said)} points."
     return figure

@@ -131,7 +131,13 @@ def counted(name: str) -> list[dict[str, Any]]:
     return named or list(newest.values())
 
 
-def row(name: str) -> str:
+HEAD = (
+    "recipe", "asked for", "test", "95 % interval of the last seed", "seeds", "minutes",
+    "threads, of", "command",
+)  # fmt: skip
+
+
+def row(name: str) -> tuple[str, ...]:
     """One line of the table, of the runs that count."""
     runs, asked = counted(name), ASKED[name]
     shares = [100 * run["test_accuracy"] for run in runs]
@@ -143,7 +149,7 @@ def row(name: str) -> str:
     interval = f"{100 * last['test_low']:.1f} to {100 * last['test_high']:.1f} %"
     minutes = statistics.mean(run["seconds"] for run in runs) / 60
     machines = {f"{run['threads']}, {short(run['processor'])}" for run in runs}
-    cells = (
+    return (
         name,
         asked.target,
         found,
@@ -153,7 +159,6 @@ def row(name: str) -> str:
         "; ".join(sorted(machines)),
         f"`{command(name)}`",
     )
-    return f"| {' | '.join(cells)} |\n"
 
 
 def command(name: str, seed: str = "") -> str:
@@ -179,13 +184,10 @@ def listed(seeds: list[int]) -> str:
     return ", ".join(map(str, seeds))
 
 
-def table() -> str:
-    """The results in Markdown."""
-    head = ("recipe", "asked for", "test", "95 % interval of the last seed", "seeds", "minutes",
-            "threads, of", "command")  # fmt: skip
-    lines = [f"| {' | '.join(head)} |\n", f"|{'---|' * len(head)}\n"]
-    lines += [row(name) for name in ASKED if kept(name)]
-    return "".join(lines)
+def table(columns: int = len(HEAD)) -> str:
+    """The results in Markdown, or its first columns."""
+    rows = [HEAD, ("---",) * len(HEAD), *(row(name) for name in ASKED if kept(name))]
+    return "".join(f"| {' | '.join(cells[:columns])} |\n" for cells in rows)
 
 
 def write_readme() -> None:
@@ -222,13 +224,13 @@ def main() -> None:
     seeds = given.seed or list(ASKED[name].seeds)
     if ASKED[name].splits:
         keep(name, run_splits(name, seeds, given.runs / f"{name}-splits", given.remark))
-        print(row(name), end="")
+        print(*row(name))
         return
     for seed in seeds:
         folder = given.runs / f"{name}-{seed}"
         if not (folder / "summary.json").exists():
             keep(name, [run_once(name, seed, folder, given.remark)])
-            print(row(name), end="", flush=True)
+            print(*row(name), flush=True)
 
 
 if __name__ == "__main__":
