@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from handgrad.datasets import Dataset, Splits
-from handgrad.datasets.augmentation import Affine
+from handgrad.datasets.augmentation import Distort
 from handgrad.experiments import Experiment, Threads, read_recipe, with_settings
 from handgrad.experiments.recipe import Recipe
 from handgrad.experiments.work import work_for
@@ -80,13 +80,13 @@ def test_it_is_what_an_experiment_does():
 
 def test_each_shard_bends_its_own_images(monkeypatch):
     """Nobody waits while one thread augments the batch of all; and the bits stay what they are."""
-    bent, apply = [], Affine.apply
+    bent, apply = [], Distort.apply
 
     def watched(self, images, *draws):
         bent.append((threading.current_thread().name, len(images)))
         return apply(self, images, *draws)
 
-    monkeypatch.setattr(Affine, "apply", watched)
+    monkeypatch.setattr(Distort, "apply", watched)
     images = np.random.default_rng(0).integers(256, size=(16, 28, 28, 1), dtype=np.uint8)
     data = Dataset(images, np.arange(16) % 10, tuple("0123456789"))
     settings = {"training.threads": 2, "training.batch_size": 8, "training.epochs": 1}
