@@ -113,7 +113,8 @@ def table(results: list[dict[str, Any]]) -> str:
     if not measured:
         return "".join(lines)
     row = measured[0]
-    versions = ", ".join(f"{name} {version}" for name, version in row["versions"].items())
+    every = {name: version for each in measured for name, version in each["versions"].items()}
+    versions = ", ".join(f"{name} {version}" for name, version in every.items())
     lines.append(
         f"\nMedians of {min(r['rounds'] for r in measured)} rounds or more, on {row['cpu']}, "
         f"{row['cores']} cores, {row['system']}, {row['date']}: {versions}. "

@@ -26,19 +26,29 @@ PLAIN = (
 POSIX = pytest.mark.skipif(os.name == "nt", reason="POSIX signals and pipes")
 
 
-def test_help_imports_neither_numpy_nor_rich():
+def imported(words: list[str], heavy: tuple[str, ...]) -> list[str]:
+    """Which of some packages a command has imported by its end."""
     code = (
         "import sys\n"
         "from handgrad.cli import main\n"
         "sys.argv = ['handgrad', *sys.argv[1:]]\n"
         "try:\n    main()\nexcept SystemExit:\n    pass\n"
-        "print([m for m in ('numpy', 'rich', 'PIL', 'msgspec') if m in sys.modules])"
+        f"print(*[m for m in {heavy} if m in sys.modules])"
     )
-    for words in (["--help"], ["--version"], ["train", "--help"]):
-        done = subprocess.run(
-            [sys.executable, "-c", code, *words], capture_output=True, text=True, check=True
-        )
-        assert done.stdout.splitlines()[-1] == "[]", words
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words], capture_output=True, text=True, check=True
+    )
+    return done.stdout.splitlines()[-1].split()
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["train", "--help"]])
+def test_help_imports_neither_numpy_nor_rich(words):
+    assert imported(words, ("numpy", "rich", "PIL", "msgspec")) == []
+
+
+def test_a_prediction_imports_nothing_that_takes_long(colours_run, photographs):
+    words = ["predict", str(colours_run.folder), str(next(photographs.rglob("*.*")))]
+    assert imported(words, ("scipy", "sklearn", "matplotlib")) == []
 
 
 @POSIX

@@ -15,8 +15,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 __all__ = ["low_frequencies", "near_duplicates", "perceptual_hash"]
 
@@ -245,6 +243,9 @@ def _united(
     groups: NDArray[np.int64], i: NDArray[np.int64], j: NDArray[np.int64]
 ) -> NDArray[np.int64]:
     """Join the groups of i and of j; a group is called by its first member."""
+    from scipy.sparse import coo_array  # 0.2 s to import, so only where used
+    from scipy.sparse.csgraph import connected_components
+
     count = len(groups)
     starts, ends = np.concatenate([np.arange(count), i]), np.concatenate([groups, j])
     graph = coo_array((np.ones(len(starts)), (starts, ends)), shape=(count, count))
