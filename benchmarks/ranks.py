@@ -309,11 +309,12 @@ def picture(path: Path) -> None:
     for row, (work, model) in zip(axes, table["models"].items(), strict=True):
         for axis, (kind, words) in zip(row, kinds.items(), strict=True):
             curves = model["efficiency"][kind]
-            last = 2.0
-            for i, (batch, values) in reversed(list(enumerate(curves.items()))):
+            last, colours = -1.0, {}
+            for i, (batch, values) in enumerate(curves.items()):
                 colour = (0.05 + 0.12 * i, 0.32 + 0.05 * i, 0.62 - 0.03 * i)
+                colours[int(batch)] = colour
                 axis.plot(table["ranks"], values, color=colour, linewidth=1.4)
-                last = min(values[-1], last - 0.045)  # where labels do not meet
+                last = max(values[-1], last + 0.045)  # where labels do not meet
                 axis.annotate(
                     f"batch {int(batch):,}", (table["ranks"][-1], last), xytext=(5, 0),
                     textcoords="offset points", va="center", fontsize=7.5, color=colour,
@@ -326,7 +327,7 @@ def picture(path: Path) -> None:
                         if kind == "shared memory"
                         else (one["one_ms"] / one["tcp_ms"] / 2)
                     )
-                    axis.plot(2, ours, "o", color="#b3420d", markersize=4)
+                    axis.plot(2, ours, "o", color=colours[one["batch"]], markersize=5)
             axis.set_title(f"{work}, {words}", fontsize=9.5, loc="left")
             axis.set_xscale("log", base=2)
             axis.set_xticks(table["ranks"], [str(r) for r in table["ranks"]])
@@ -339,7 +340,8 @@ def picture(path: Path) -> None:
     for row in axes:
         row[0].set_ylabel("efficiency: t(1) / (R t(R))")
     figure.suptitle(
-        "Strong scaling: dots were measured on two ranks, lines are the model", fontsize=11
+        "Strong scaling: dots were measured on two ranks, lines of their colours are the model",
+        fontsize=11,
     )
     figure.savefig(path)
 
