@@ -168,6 +168,7 @@ def test_a_plan_computes_what_the_book_says(name, shards):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_and_all_at_a_time(name, monkeypatch):
     monkeypatch.setattr("handgrad.plans.step.MAPS", 1 << 25)
+    monkeypatch.setattr("handgrad.kernels.calls.BLOCK", 1 << 12)  # and so in many blocks
     loss = loss_for(name)
     found = computed(Planned(), made(name), loss, 35)
     agree(found, computed(by_the_book, made(name), loss, 35), 1e-9)
