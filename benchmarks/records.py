@@ -52,6 +52,7 @@ class Asked:
 
 ASKED = {
     "cifar10": Asked("94 % within 60 min"),
+    "cifar10-groups": Asked(seeds=(1,), recipe="cifar10", settings={"training.group": 250}),
     "cifar10-quick": Asked("85 % within 12 min"),
     "mnist-cnn": Asked("99.7 % within 60 min"),
     "mnist-cnn-short": Asked(recipe="mnist-cnn", settings={"training.epochs": 6}),
