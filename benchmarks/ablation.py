@@ -4,9 +4,10 @@
     python benchmarks/ablation.py --table [--picture FILE.svg]
 
 Every variant changes one thing, but for the record before Muon, which has its own batch size, rates
-and averaging. Each is trained with each of two seeds, on 40,000 of the training images, and judged
-on the other 10,000, which the seed deals out: variants of one seed see the same images. There is no
-test set. Every run that ended is kept in ``benchmarks/results/ablation.json``, and not made again.
+and averaging, and for the first layer without whitening, which learns, by Muon's step. Each is
+trained with each of two seeds, on 40,000 of the training images, and judged on the other 10,000,
+which the seed deals out: variants of one seed see the same images. There is no test set. Every run
+that ended is kept in ``benchmarks/results/ablation.json``, and not made again.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ import statistics
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from held_out import keep, kept, measured
+from held_out import measured
+from keeping import keep, kept
 
 from handgrad.experiments import read_recipe, with_settings
 

@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import statistics
 import tempfile
 import time
@@ -34,6 +33,7 @@ from numpy.typing import NDArray
 
 from handgrad.datasets import Dataset, Splits, load
 from handgrad.experiments import Experiment, read_recipe, train
+from handgrad.experiments.manifest import processor
 from handgrad.experiments.recipe import Recipe
 from handgrad.training import class_scores, confusion_matrix, wilson_interval
 
@@ -318,7 +318,7 @@ def final() -> None:
             "threads": found["threads"],
             "date": datetime.now(UTC).date().isoformat(),
             "system": found["system"],
-            "cpu": cpu(),
+            "cpu": processor(),
             "versions": found["versions"],
             "remark": "one thread of a two-core machine that other programs kept busy",
         }
@@ -333,14 +333,6 @@ def share(right: NDArray[np.bool_]) -> dict[str, Any]:
     """How many are right, with the Wilson interval."""
     low, high = wilson_interval(int(right.sum()), len(right))
     return {"accuracy": float(right.mean()), "low": round(low, 4), "high": round(high, 4)}
-
-
-def cpu() -> str:
-    """The processor as the system calls it."""
-    with_names = Path("/proc/cpuinfo")
-    lines = with_names.read_text().splitlines() if with_names.exists() else []
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.processor())
 
 
 def read() -> dict[str, Any]:

@@ -18,7 +18,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from held_out import keep, kept, measured
+from held_out import measured
+from keeping import keep, kept
 
 from handgrad.experiments import read_recipe, with_settings
 
@@ -33,11 +34,6 @@ def bent(
     """An affine map, at most so much of each; with α and σ, an elastic field in the same step."""
     settings = {"degrees": degrees, "scale": scale, "shear": shear, "shift": shift}
     return {"kind": "distort" if field else "affine"} | settings | field
-
-
-def elastic(alpha: float, sigma: float) -> dict[str, Any]:
-    """The field alone, whose root mean square is α / (6.1 σ) pixels."""
-    return {"kind": "elastic", "alpha": alpha, "sigma": sigma}
 
 
 def dense(*widths: int, dropout: float = 0.0) -> list[dict[str, Any]]:
@@ -92,14 +88,11 @@ mlp = partial(candidate, epochs=30, batch=256, rate=0.004)
 cnn = partial(candidate, epochs=12, batch=128, rate=0.008)
 SOFT = {"alpha": 30, "sigma": 5}
 MILD = {"alpha": 15, "sigma": 5}
+"""Elastic fields, whose root mean square is α / (6.1 σ) pixels."""
 CANDIDATES: dict[str, dict[str, dict[str, Any]]] = {
     "mnist-mlp": {
-        "bent twice, shifted by 2, dropout 0.2": mlp(
-            dense(1024, 1024, dropout=0.2), bent(shift=2), elastic(34, 4)
-        ),
-        "bent twice": mlp(dense(1024, 1024), bent(), elastic(**SOFT)),
+        "bent twice": mlp(dense(1024, 1024), bent(), {"kind": "elastic"} | SOFT),
         "bent": mlp(dense(1024, 1024), bent(**SOFT)),
-        "bent, shifted by 2": mlp(dense(1024, 1024), bent(shift=2, **SOFT)),
         "bent, dropout 0.1": mlp(dense(1024, 1024, dropout=0.1), bent(**SOFT)),
         "bent more": mlp(dense(1024, 1024), bent(15, 0.15, 0.15, alpha=37, sigma=5)),
     },

@@ -37,6 +37,7 @@ import torch
 from handgrad import __version__
 from handgrad.datasets import Batches, Dataset, Splits, load, numbers
 from handgrad.experiments import Experiment, read_recipe, with_settings
+from handgrad.experiments.manifest import processor
 from handgrad.networks import Network
 from handgrad.training import by_the_book, fit
 
@@ -305,14 +306,6 @@ def main() -> None:
         print({key: value for key, value in part.items() if "losses" not in key}, flush=True)
         results[dtype] = conditions | part
         RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-
-
-def processor() -> str:
-    """What the system calls its processor."""
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text().splitlines() if path.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
 
 
 if __name__ == "__main__":

@@ -20,12 +20,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import keeping
+
 import handgrad as hg
 from handgrad.errors import HandgradError
 
-RESULTS = Path(__file__).parent / "results" / "experiments.json"
-README = Path(__file__).parents[1] / "README.md"
-BEGIN, END = "<!-- experiments -->\n", "<!-- end of experiments -->\n"
+RESULTS = keeping.RESULTS / "experiments.json"
 
 Row = tuple[str, str, str]
 """What, published or asked for, ours."""
@@ -138,19 +138,11 @@ def table(results: dict[str, Any]) -> str:
     return "".join(rows)
 
 
-def write_readme(results: dict[str, Any]) -> None:
-    """Put the table between its two marks."""
-    page = README.read_text(encoding="utf-8")
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    README.write_text(before + BEGIN + "\n" + table(results) + "\n" + END + after, encoding="utf-8")
-
-
 def main(names: list[str]) -> None:
     """Run some experiments, or all, and keep what was measured as it comes."""
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     if names == ["--readme"]:
-        write_readme(results)
+        keeping.fill(keeping.README, "experiments", table(results))
         return
     for name in names or EXPERIMENTS:
         experiment = EXPERIMENTS[name]

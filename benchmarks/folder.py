@@ -44,6 +44,7 @@ from sklearn.metrics import balanced_accuracy_score
 import handgrad as hg
 from handgrad.datasets import Dataset, Preparation, Splits, load
 from handgrad.experiments import Experiment, read_recipe
+from handgrad.experiments.manifest import processor
 
 RESULTS = Path(__file__).parent / "results" / "folder.json"
 HELD = 1000
@@ -366,14 +367,6 @@ def _cell(value: float) -> str:
     return f"{value:.1f}" if math.isfinite(value) else "-"
 
 
-def cpu() -> str:
-    """The processor as the system calls it."""
-    with_names = Path("/proc/cpuinfo")
-    lines = with_names.read_text().splitlines() if with_names.exists() else []
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.processor())
-
-
 def read() -> dict[str, Any]:
     """What was measured so far."""
     if RESULTS.exists():
@@ -384,7 +377,7 @@ def read() -> dict[str, Any]:
         "400 images within two minutes",
         "date": datetime.now(UTC).date().isoformat(),
         "system": platform.platform(),
-        "cpu": cpu(),
+        "cpu": processor(),
         "versions": {
             "python": platform.python_version(),
             "numpy": np.__version__,

@@ -1,12 +1,8 @@
-"""Trainings judged on training images that were held out, and kept as data."""
+"""Trainings judged on training images that were held out."""
 
 from __future__ import annotations
 
-import fcntl
-import json
-import os
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from handgrad.datasets import numbers
@@ -60,23 +56,3 @@ def measured(table: dict[str, Any], said: str = "") -> dict[str, Any]:
         "versions": versions(),
         "history": history if len(history) <= 100 else [history[0], history[-1]],
     }
-
-
-def kept(path: Path) -> list[dict[str, Any]]:
-    """All runs so far, oldest first."""
-    if not path.exists():
-        return []
-    runs: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["runs"]
-    return runs
-
-
-def keep(path: Path, run: dict[str, Any]) -> None:
-    """One more, whoever else is keeping one."""
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX)
-        beside = path.with_suffix(".new")
-        beside.write_text(json.dumps({"runs": [*kept(path), run]}, indent=1) + "\n", "utf-8")
-        beside.replace(path)
-    finally:
-        os.close(folder)

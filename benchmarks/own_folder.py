@@ -38,6 +38,7 @@ from handgrad.datasets import Preparation, decode_many
 from handgrad.datasets.cache import seen
 from handgrad.datasets.listing import listed
 from handgrad.experiments import Recipe, read_recipe
+from handgrad.experiments.manifest import processor
 
 RESULTS = Path(__file__).parent / "results" / "own_folder.json"
 IMAGES = 10_000
@@ -206,7 +207,7 @@ def main() -> None:
             "date": time.strftime("%Y-%m-%d"),
             "rounds": arguments.rounds,
             "cores": os.cpu_count(),
-            "cpu": platform.processor() or platform.machine(),
+            "cpu": processor(),
             "python": platform.python_version(),
             "handgrad": handgrad.__version__,
             "numpy": np.__version__,

@@ -16,7 +16,8 @@ The model of a step of R ranks, of which each has B/R of the batch and sums V by
     t(R) = s(R) c(B/R) + 2 (R - 1) (α + β V/R) + 3 γ log2 R
 
 c(n) = c0 + c1 n is the time to compute with n images, fitted to one rank's steps; s(R) is what the
-slowest of R such steps takes, on average, in middle ones, from the scatter of the measured steps;
+slowest of R such steps takes, on average, in middle ones, from the scatter of the measured steps
+(of batch 512; s(1) is 1);
 α seconds a message and β seconds a byte are fitted to sums of many lengths on two ranks (rank r
 receives R - 1 parts and sends R - 1 sums, of V/R bytes each); γ is the time for a word to all.
 """
@@ -36,12 +37,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import keeping
 import numpy as np
+from keeping import README
 from threadpoolctl import threadpool_limits
 
 from handgrad import __version__
 from handgrad.bench.works import convolutional
 from handgrad.datasets import Batches
+from handgrad.experiments.manifest import processor
 from handgrad.layers import Dense, Layer, ReLU
 from handgrad.losses import SoftmaxCrossEntropy
 from handgrad.networks import Network
@@ -50,10 +54,8 @@ from handgrad.parallel import Ranks, Shards, joined
 from handgrad.plans import Planned, is_planned
 from handgrad.training import by_the_book, fit
 
-RESULTS = Path(__file__).parent / "results" / "ranks.json"
-HOME = Path(__file__).parents[1]
-PAGES = (HOME / "README.md", HOME / "docs" / "machines.md")
-BEGIN, END = "<!-- ranks -->\n", "<!-- end of ranks -->\n"
+RESULTS = keeping.RESULTS / "ranks.json"
+PAGES = (README, README.parent / "docs" / "machines.md")
 BATCHES = (128, 256, 512, 1024)
 LENGTHS = (250, 2_500, 25_000, 100_000, 400_000, 1_600_000)
 RANKS = (1, 2, 4, 8, 16, 32, 64)
@@ -278,8 +280,6 @@ def measured(rounds: int) -> dict[str, Any]:
 def where() -> dict[str, Any]:
     import mpi4py
 
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    cpu = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     library = subprocess.run(
         [sys.executable, "-c", "from mpi4py import MPI; print(MPI.Get_library_version())"],
         check=True, capture_output=True, text=True,
@@ -291,7 +291,7 @@ def where() -> dict[str, Any]:
         "mpi": " ".join(library.split()),
     }
     return {
-        "cpu": cpu,
+        "cpu": processor(),
         "cores": os.cpu_count(),
         "versions": versions,
         "date": datetime.now(UTC).date().isoformat(),
@@ -365,9 +365,9 @@ def table(found: dict[str, Any]) -> str:
         f"\n\nA step of strong scaling, ranks of one thread, medians of {found['rounds']} rounds "
         f"in turn (least and most of the rounds' ratios). Two apart: processes that know nothing "
         f"of each other, at once, with half of the batch each: what this machine gives two. TCP: "
-        f"the efficiency with messages over TCP alone, {found['tcp_rounds']} rounds. A sum of "
-        f"400 kB over two ranks takes {1e6 * sums['ordered']:.0f} µs in the order of the ranks and "
-        f"{1e6 * sums['library']:.0f} µs by MPI's own reduction. `python benchmarks/ranks.py`; "
+        f"the efficiency (of the medians) with messages over TCP alone, {found['tcp_rounds']} "
+        f"rounds. A sum of 400 kB over two ranks takes {1e6 * sums['ordered']:.0f} µs in the order of "
+        f"the ranks and {1e6 * sums['library']:.0f} µs by MPI's own reduction. `python benchmarks/ranks.py`; "
         f"{where['cpu']}, {where['cores']} cores, {where['date']}: Python {versions['python']}, "
         f"NumPy {versions['numpy']}, mpi4py {versions['mpi4py']}, {versions['mpi']}.\n"
     )
@@ -377,9 +377,7 @@ def write_pages() -> None:
     """Put the table between its two marks."""
     text = table(json.loads(RESULTS.read_text(encoding="utf-8")))
     for path in PAGES:
-        before, _, rest = path.read_text(encoding="utf-8").partition(BEGIN)
-        _, _, after = rest.partition(END)
-        path.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
+        keeping.fill(path, "ranks", text)
 
 
 def main() -> None:

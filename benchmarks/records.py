@@ -3,18 +3,17 @@
     python benchmarks/records.py RECIPE [--seed N …] [--runs DIR] [--remark TEXT]
     python benchmarks/records.py --readme        the table of the last results, into README.md
 
-Each seed is one training, from the recipe as it stands, in ``DIR/RECIPE-N``; one that was cut is
-gone on with, and one that has ended is not made again. Writes ``benchmarks/results/RECIPE.json``:
-command, history, seed, versions, commit, threads, seconds, processor and memory of each run (the
-most that the process had had by then), oldest first. Of small data without an official test set,
-each seed deals training and test images anew, in one run; histories are not kept of those.
-`cat-cnn` has its runs from ``cat_cnn.py``.
+Each seed is one training, from the recipe as it stands, in ``DIR/RECIPE-N``, which must not be
+there, unless it was cut: then it is gone on with. Writes ``benchmarks/results/RECIPE.json``: the
+command, and of each run history, seed, versions, commit (of newer ones), threads, seconds,
+processor and memory (the most that the process had had by then), oldest first. Of small data
+without an official test set, each seed deals training and test images anew, in one run; histories
+are not kept of those. `cat-cnn` has its runs from ``cat_cnn.py``.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import resource
 import statistics
 import subprocess
@@ -23,12 +22,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from keeping import README, RESULTS, fill, keep, read
+
 import handgrad as hg
 from handgrad.experiments import Run, resume
-
-RESULTS = Path(__file__).parent / "results"
-README = Path(__file__).parents[1] / "README.md"
-BEGIN, END = "<!-- records -->\n", "<!-- end of records -->\n"
+from handgrad.experiments.manifest import processor
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,7 @@ class Asked:
 
     Parameters
     ----------
-    target : what was asked for; a dash where it was the best that there is
+    target : what was asked for; a dash where nothing was
     seeds : named before the first run
     splits : whether each seed deals training and test images anew
     recipe, settings : what is trained, where that is not what the row is called
@@ -76,39 +74,37 @@ def trained(name: str, folder: Path, settings: dict[str, Any]) -> Run:
 
 def run_once(name: str, seed: int, folder: Path, remark: str) -> dict[str, Any]:
     """One training, and all that is kept of it."""
+    facts = about(remark)
     run = trained(name, folder, {"seed": seed})
-    return run.summary | about(remark) | {"seed": seed, "history": run.history}
+    return run.summary | facts | {"seed": seed, "history": run.history, "peak_mib": peak_mib()}
 
 
 def run_splits(name: str, seeds: list[int], folder: Path, remark: str) -> list[dict[str, Any]]:
     """A training for every split of the same images, and what is kept of them."""
-    start = time.perf_counter()
+    facts, start = about(remark), time.perf_counter()
     summary = trained(name, folder, {"repeats.seeds": seeds, "repeats.split": "random"}).summary
     trainings = 1 + len(seeds)  # that of the recipe's own split is the first
     seconds = (time.perf_counter() - start) / trainings
     kept = ("recipe", "parameters", "threads", "date", "system", "versions")
-    facts = {key: summary[key] for key in kept} | about(remark) | {"seconds": seconds}
+    facts |= {key: summary[key] for key in kept} | {"seconds": seconds, "peak_mib": peak_mib()}
     return [facts | run for run in summary["repeats"]["runs"]]
 
 
 def about(remark: str) -> dict[str, Any]:
     """The machine and the code."""
-    peak = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
-    asked = ["git", "-C", str(RESULTS), "rev-parse", "--short", "HEAD"]
+    asked = ["git", "-C", str(RESULTS), "describe", "--always", "--dirty"]
     commit = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
-    return {"remark": remark, "processor": processor(), "commit": commit, "peak_mib": peak}
+    return {"remark": remark, "processor": processor(), "commit": commit}
 
 
-def processor() -> str:
-    """The processor as the system calls it."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+def peak_mib() -> int:
+    """The most memory that this process has had."""
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
 def kept(name: str) -> list[dict[str, Any]]:
     """The runs of a recipe that are kept as data, oldest first."""
-    path = RESULTS / f"{name}.json"
-    results: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    results = read(RESULTS / f"{name}.json")
     if "finals" not in results:
         return results.get("runs", [])
     last = results["finals"][-1]  # of cat_cnn.py, which counts the 50 images and the 49 unseen ones
@@ -126,10 +122,9 @@ def kept(name: str) -> list[dict[str, Any]]:
 
 
 def counted(name: str) -> list[dict[str, Any]]:
-    """The newest run of each seed that was named; until there is one, of any seed."""
+    """The newest run of each seed that was named."""
     newest = {run["seed"]: run for run in kept(name)}
-    named = [newest[seed] for seed in ASKED[name].seeds if seed in newest]
-    return named or list(newest.values())
+    return [newest[seed] for seed in ASKED[name].seeds if seed in newest]
 
 
 HEAD = (
@@ -187,25 +182,8 @@ def listed(seeds: list[int]) -> str:
 
 def table(columns: int = len(HEAD)) -> str:
     """The results in Markdown, or its first columns."""
-    rows = [HEAD, ("---",) * len(HEAD), *(row(name) for name in ASKED if kept(name))]
+    rows = [HEAD, ("---",) * len(HEAD), *(row(name) for name in ASKED if counted(name))]
     return "".join(f"| {' | '.join(cells[:columns])} |\n" for cells in rows)
-
-
-def write_readme() -> None:
-    """Put the table between its two marks."""
-    page = README.read_text(encoding="utf-8")
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    README.write_text(f"{before}{BEGIN}\n{table()}\n{END}{after}", encoding="utf-8")
-
-
-def keep(recipe: str, runs: list[dict[str, Any]]) -> None:
-    """Some more."""
-    path = RESULTS / f"{recipe}.json"
-    results = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"runs": []}
-    results |= {"recipe": recipe, "command": command(recipe, " --seed N")}
-    results["runs"] += runs
-    path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
 
 def main() -> None:
@@ -217,21 +195,21 @@ def main() -> None:
     parser.add_argument("--readme", action="store_true")
     given = parser.parse_args()
     if given.readme:
-        write_readme()
+        fill(README, "records", table())
         return
     name = given.recipe
     if name in (None, "cat-cnn"):
         parser.error(f"found {name}; expected --readme, or a RECIPE other than cat-cnn")
     seeds = given.seed or list(ASKED[name].seeds)
+    facts = {"recipe": name, "command": command(name, " --seed N")}
+    path = RESULTS / f"{name}.json"
     if ASKED[name].splits:
-        keep(name, run_splits(name, seeds, given.runs / f"{name}-splits", given.remark))
+        keep(path, *run_splits(name, seeds, given.runs / f"{name}-splits", given.remark), **facts)
         print(*row(name))
         return
     for seed in seeds:
-        folder = given.runs / f"{name}-{seed}"
-        if not (folder / "summary.json").exists():
-            keep(name, [run_once(name, seed, folder, given.remark)])
-            print(*row(name), flush=True)
+        keep(path, run_once(name, seed, given.runs / f"{name}-{seed}", given.remark), **facts)
+        print(*row(name), flush=True)
 
 
 if __name__ == "__main__":

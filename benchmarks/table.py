@@ -1,9 +1,7 @@
 """The bench's results as a table in README.md.
 
-    handgrad bench --save benchmarks/results/bench.json       on a quiet machine
-    python benchmarks/table.py [RESULTS.json [PAGE.md]]       between the two marks of the page
-
-Where a page has no marks yet, they are put before its last heading.
+handgrad bench --save benchmarks/results/bench.json       on a quiet machine
+python benchmarks/table.py [RESULTS.json [PAGE.md]]       between the two marks of the page
 """
 
 from __future__ import annotations
@@ -13,9 +11,9 @@ import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
-RESULTS = Path(__file__).parent / "results" / "bench.json"
-README = Path(__file__).parents[1] / "README.md"
-BEGIN, END = "<!-- bench -->\n", "<!-- end of bench -->\n"
+import keeping
+
+RESULTS = keeping.RESULTS / "bench.json"
 
 EAGER = ("pytorch",)
 FORMATS = ("pytorch", "pytorch channels-last")
@@ -42,6 +40,7 @@ TARGETS = {
     "predict-many": [Target(FORMATS, 1)],
     "start": [Target(EAGER, 3)],
 }
+WHERE = ("cpu", "cores", "system", "date")
 FLOORS = {"mnist-dense": 1.3}
 """How many times the floor a work may take."""
 
@@ -95,7 +94,7 @@ def table(results: list[dict[str, Any]]) -> str:
                 row["rival"] + part,
                 milliseconds(row["ours_ms"]),
                 milliseconds(row["rival_ms"]),
-                f"{row['ratio']:.2f}",
+                "{:.2f} ({:.2f} to {:.2f})".format(row["ratio"], *row["ratio_rounds"][::2]),
                 milliseconds(row["floor_ms"]),
                 f"{100 * row['fraction']:.0f} %",
                 memory(row),
@@ -112,35 +111,26 @@ def table(results: list[dict[str, Any]]) -> str:
     measured = [row for row in results if "not_measured" not in row]
     if not measured:
         return "".join(lines)
-    row = measured[0]
+    (where,) = {tuple(row[key] for key in WHERE) for row in measured}  # one machine, one day
     every = {name: version for each in measured for name, version in each["versions"].items()}
     versions = ", ".join(f"{name} {version}" for name, version in every.items())
     lines.append(
-        f"\nMedians of {min(r['rounds'] for r in measured)} rounds or more, on {row['cpu']}, "
-        f"{row['cores']} cores, {row['system']}, {row['date']}: {versions}. "
-        + ("Ours by the book. " if row["reference"] else "")
-        + "What was missed, and where its time goes: `docs/book/fast.md`.\n"
+        f"\nMedians of {min(r['rounds'] for r in measured)} rounds or more, on {where[0]}, "
+        f"{where[1]} cores, {where[2]}, {where[3]}: {versions}. "
+        + ("Ours by the book. " if measured[0]["reference"] else "")
+        + "Ratio: the rival's median over ours (and what it was in the rounds, least and most). "
+        "Floor: the matrix products of the definition, alone; of it: the floor over ours, which is "
+        "above 100 % where fewer products do. Memory: above data and programs, ours and theirs. "
+        "Where the time goes, piece by piece, on another machine: `docs/book/fast.md`.\n"
     )
     return "".join(lines)
-
-
-def fill(page: Path, results: list[dict[str, Any]]) -> None:
-    """Put the table between its two marks."""
-    text = page.read_text(encoding="utf-8")
-    if BEGIN not in text:
-        before, heading, after = text.rpartition("\n## ")
-        text = f"{before}\n## Beside the others\n\n{BEGIN}{END}{heading}{after}"
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    made = f"{before}{BEGIN}\n{table(results)}\n{END}{after}"
-    page.write_text(made, encoding="utf-8")
 
 
 def main(arguments: list[str]) -> None:
     """Read the results, write the page."""
     results = Path(arguments[0]) if arguments else RESULTS
-    page = Path(arguments[1]) if len(arguments) > 1 else README
-    fill(page, json.loads(results.read_text(encoding="utf-8")))
+    page = Path(arguments[1]) if len(arguments) > 1 else keeping.README
+    keeping.fill(page, "bench", table(json.loads(results.read_text(encoding="utf-8"))))
 
 
 if __name__ == "__main__":
