@@ -366,8 +366,9 @@ def table(found: dict[str, Any]) -> str:
         f"in turn (least and most of the rounds' ratios). Two apart: processes that know nothing "
         f"of each other, at once, with half of the batch each: what this machine gives two. TCP: "
         f"the efficiency (of the medians) with messages over TCP alone, {found['tcp_rounds']} "
-        f"rounds. A sum of 400 kB over two ranks takes {1e6 * sums['ordered']:.0f} µs in the order of "
-        f"the ranks and {1e6 * sums['library']:.0f} µs by MPI's own reduction. `python benchmarks/ranks.py`; "
+        f"rounds. A sum of 400 kB over two ranks takes {1e6 * sums['ordered']:.0f} µs in the order "
+        f"of the ranks and {1e6 * sums['library']:.0f} µs by MPI's own reduction. "
+        f"`python benchmarks/ranks.py`; "
         f"{where['cpu']}, {where['cores']} cores, {where['date']}: Python {versions['python']}, "
         f"NumPy {versions['numpy']}, mpi4py {versions['mpi4py']}, {versions['mpi']}.\n"
     )
