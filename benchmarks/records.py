@@ -148,7 +148,7 @@ def row(name: str) -> tuple[str, ...]:
     return (
         name,
         asked.target,
-        found,
+        found.replace(" ", "\u00a0"),  # on one line
         f"{interval}, n = {last['test_n']:,}",
         listed(sorted(run["seed"] for run in runs)),
         f"{minutes:.1f}" if minutes > 0.1 else f"{minutes:.2f}",

@@ -75,6 +75,7 @@ html_static_path = ["_static"]
 html_css_files = ["handgrad.css"]
 html_show_search_summary = False  # a page of a disk may not read another one
 html_copy_source = False
+html_sidebars = {"records": []}  # it has no pages below, and wide tables
 html_theme_options = {
     "logo": {"text": "handgrad"},
     "show_nav_level": 1,
