@@ -105,6 +105,27 @@ def test_a_folder_that_is_not_whole_is_the_users_to_mend(
     assert str(refusal.value) == expected
 
 
+def test_folders_that_may_not_be_read(
+    tmp_path: Path, nowhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Data that come along need neither; others say what stands in their way."""
+    looked = Path.is_dir
+
+    def is_dir(path: Path) -> bool:
+        if path != nowhere and path != tmp_path and path.is_relative_to(tmp_path):
+            raise PermissionError(13, "Permission denied", str(path))
+        return looked(path)
+
+    monkeypatch.setattr(Path, "is_dir", is_dir)
+    monkeypatch.setenv("HANDGRAD_DATA", str(tmp_path))
+    assert len(load("lines").train) == 24
+    assert catalogue()["mnist"].found() is None
+    with pytest.raises(HandgradError) as refusal:
+        load("mnist")
+    expected = f"{tmp_path / 'mnist'}: found no right to read it; expected all of mnist"
+    assert str(refusal.value) == expected
+
+
 @pytest.mark.parametrize("layout", ["101_ObjectCategories", "caltech101/101_ObjectCategories"])
 def test_caltech_as_its_archive_unpacks(
     tmp_path: Path,

@@ -12,6 +12,7 @@ import tarfile
 import tempfile
 import zipfile
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -125,15 +126,19 @@ class Source:
             return None
         for name, needed in self.layouts:
             folder = named / name
-            if folder.is_dir():
-                return f"{folder}: found no {_missing(folder, needed)[0]}"
+            try:
+                if folder.is_dir():
+                    return f"{folder}: found no {_missing(folder, needed)[0]}"
+            except PermissionError:
+                return f"{folder}: found no right to read it"
         return None
 
     def _below(self, root: Path) -> Path | None:
         for name, needed in self.layouts:
             folder = root / name
-            if folder.is_dir() and not _missing(folder, needed):
-                return folder
+            with suppress(PermissionError):  # somebody else's, who may have it; not here, for us
+                if folder.is_dir() and not _missing(folder, needed):
+                    return folder
         return None
 
 
