@@ -7,6 +7,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -61,6 +62,9 @@ def hosts() -> Iterator[Hosts]:
             ip("-n", name, "addr", "add", f"10.77.0.{i}/24", "dev", cable)
             ip("-n", name, "link", "set", "lo", "up")
             ip("-n", name, "link", "set", cable, "up")
+        for name, cable in zip(names, cables, strict=True):
+            while "state UP" not in ip("-n", name, "link", "show", cable):
+                time.sleep(0.05)  # the kernel says so up to a second later
         yield names
     except (subprocess.CalledProcessError, OSError) as error:
         pytest.skip(f"no network namespaces here: {getattr(error, 'stderr', error)}")
