@@ -39,7 +39,6 @@ from typing import Any
 
 import keeping
 import numpy as np
-from keeping import README
 from threadpoolctl import threadpool_limits
 
 from handgrad import __version__
@@ -55,7 +54,7 @@ from handgrad.plans import Planned, is_planned
 from handgrad.training import by_the_book, fit
 
 RESULTS = keeping.RESULTS / "ranks.json"
-PAGES = (README, README.parent / "docs" / "machines.md")
+PAGES = (keeping.README, keeping.README.parent / "docs" / "machines.md")
 BATCHES = (128, 256, 512, 1024)
 LENGTHS = (250, 2_500, 25_000, 100_000, 400_000, 1_600_000)
 RANKS = (1, 2, 4, 8, 16, 32, 64)

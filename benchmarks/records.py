@@ -205,11 +205,11 @@ def main() -> None:
     path = RESULTS / f"{name}.json"
     if ASKED[name].splits:
         keep(path, *run_splits(name, seeds, given.runs / f"{name}-splits", given.remark), **facts)
-        print(*row(name))
+        print(table())
         return
     for seed in seeds:
         keep(path, run_once(name, seed, given.runs / f"{name}-{seed}", given.remark), **facts)
-        print(*row(name), flush=True)
+        print(table(), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 """The bench's results as a table in README.md.
 
-handgrad bench --save benchmarks/results/bench.json       on a quiet machine
-python benchmarks/table.py [RESULTS.json [PAGE.md]]       between the two marks of the page
+    handgrad bench --save benchmarks/results/bench.json       on a quiet machine
+    python benchmarks/table.py [RESULTS.json [PAGE.md]]       between the two marks of the page
+
+All rows must be of one machine and one day.
 """
 
 from __future__ import annotations
